@@ -1,0 +1,43 @@
+"""From a logit to a probability: temperature scaling and a bias (Platt 1999; Guo et al. 2017)."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.special import expit
+
+Familiarity = Literal["known", "near", "unseen"]
+
+
+class Calibration(BaseModel):
+    """Probability = sigmoid(logit / temperature + bias), fitted on validation recordings.
+
+    Attributes:
+        temperature, bias: Of conditions that the model was trained on.
+        unseen_temperature, unseen_bias: Of conditions that it was not trained on: fitted on
+            conditions left out of training, or cautious defaults, as the model card says.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    bias: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    unseen_temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    unseen_bias: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+
+    def probabilities(
+        self, logits: NDArray[np.float32], known: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Calibrated probabilities, one a query, each from its own logit only.
+
+        Args:
+            logits: Shape (query,).
+            known: Shape (query,): whether the model was trained on the query's condition.
+
+        Returns:
+            Shape (query,), within [0, 1].
+        """
+        temperature = np.where(known, self.temperature, self.unseen_temperature)
+        bias = np.where(known, self.bias, self.unseen_bias)
+        return np.asarray(expit(logits.astype(np.float64) / temperature + bias))

@@ -1,0 +1,86 @@
+"""The twelve standard leads: names, usual spellings, and what Einthoven and Goldberger give.
+
+Leads are ordered by name, never by their position in a file: releases differ
+(MIMIC-IV-ECG stores aVF before aVL).
+"""
+
+import re
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+LIMB_LEADS = LEADS[:6]
+CHEST_LEADS = LEADS[6:]
+
+_SPELLINGS = {lead.upper(): lead for lead in LEADS} | {
+    "L1": "I",
+    "L2": "II",
+    "L3": "III",
+    "1": "I",
+    "2": "II",
+    "3": "III",
+    "DI": "I",
+    "DII": "II",
+    "DIII": "III",
+    "D1": "I",
+    "D2": "II",
+    "D3": "III",
+    "VR": "aVR",
+    "VL": "aVL",
+    "VF": "aVF",
+    **{f"C{n}": f"V{n}" for n in range(1, 7)},
+}
+_DECORATION = re.compile(r"^(?:MLI|ECG|EKG|LEAD|ABLEITUNG|CHANNEL)?[ _:.-]*(.*?)$", re.IGNORECASE)
+
+# Each limb lead from two others: I + III = II (Einthoven 1913); aVR = -(I + II)/2, aVL = I - II/2,
+# aVF = II - I/2 (Goldberger 1942). All follow from any two of the six that are independent.
+_IN_TERMS_OF_I_AND_II: MappingProxyType[str, tuple[float, float]] = MappingProxyType(
+    {
+        "I": (1.0, 0.0),
+        "II": (0.0, 1.0),
+        "III": (-1.0, 1.0),
+        "aVR": (-0.5, -0.5),
+        "aVL": (1.0, -0.5),
+        "aVF": (-0.5, 1.0),
+    }
+)
+
+
+def standard_lead_name(name: str) -> str | None:
+    """The standard name of a lead given in a usual spelling ("avr", "Lead II", "C3"), or None."""
+    match = _DECORATION.match(name.strip())
+    bare = match.group(1) if match else name
+    return _SPELLINGS.get(bare.strip().upper())
+
+
+def limb_lead_sources(present: tuple[str, ...]) -> tuple[str, str] | None:
+    """Two independent limb leads among those present, from which the other four follow."""
+    limb = [lead for lead in LIMB_LEADS if lead in present]
+    return (limb[0], limb[1]) if len(limb) >= 2 else None
+
+
+def derivable_leads(present: tuple[str, ...]) -> tuple[str, ...]:
+    """The absent limb leads that those present determine."""
+    if limb_lead_sources(present) is None:
+        return ()
+    return tuple(lead for lead in LIMB_LEADS if lead not in present)
+
+
+def derive_limb_lead(
+    lead: str, sources: tuple[str, str], samples_mv: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """One limb lead from two others.
+
+    Args:
+        lead: Name of the lead to derive.
+        sources: Names of the two leads at hand.
+        samples_mv: Their samples, shape (2, sample), in millivolts.
+
+    Returns:
+        The lead's samples in millivolts, shape (sample,).
+    """
+    basis = np.array([_IN_TERMS_OF_I_AND_II[source] for source in sources])
+    weights = np.linalg.solve(basis.T, np.array(_IN_TERMS_OF_I_AND_II[lead]))
+    return (weights @ samples_mv).astype(np.float32)

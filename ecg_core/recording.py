@@ -1,0 +1,45 @@
+"""One acquisition of an ECG, as every reader hands it over."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+RecordingFormat = Literal["wfdb", "csv"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Recording:
+    """One acquisition: named leads, sampled together.
+
+    Attributes:
+        samples_mv: Shape (lead, sample), float32, millivolts; read-only. May hold NaN where the
+            file does: `ecg_core.quality` refuses those, nothing repairs them.
+        leads: Standard lead names, one a row, in the file's order.
+        sampling_rate_hz: Samples a second.
+        format: Which reader read it.
+    """
+
+    samples_mv: NDArray[np.float32]
+    leads: tuple[str, ...]
+    sampling_rate_hz: float
+    format: RecordingFormat
+
+    def __post_init__(self) -> None:
+        samples = np.ascontiguousarray(self.samples_mv, dtype=np.float32)
+        if samples.ndim != 2 or samples.shape[0] != len(self.leads):
+            raise ValueError("samples_mv must have the shape (lead, sample), one row a lead")
+        if samples is self.samples_mv:
+            samples = samples.copy()
+        samples.flags.writeable = False
+        object.__setattr__(self, "samples_mv", samples)
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.samples_mv.shape[1] / self.sampling_rate_hz
+
+    def lead(self, name: str) -> NDArray[np.float32]:
+        """The samples of one lead in millivolts, shape (sample,)."""
+        return self.samples_mv[self.leads.index(name)]

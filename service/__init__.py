@@ -1,0 +1,1 @@
+"""The HTTP shell around the core: recordings and queries in, ranked probabilities out."""

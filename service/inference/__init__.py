@@ -1,0 +1,1 @@
+"""Running the bundle's graphs."""
