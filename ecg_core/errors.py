@@ -25,6 +25,7 @@ No message holds signal data, file names, header comments or query text: those a
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class FaultCode(StrEnum):
@@ -97,7 +98,7 @@ class InputError(EcgError):
     @classmethod
     def of(
         cls, code: FaultCode, detail: str, *, lead: str | None = None, field: str | None = None
-    ) -> "InputError":
+    ) -> Self:
         """The error with a single fault."""
         return cls([Fault(code, detail, lead, field)])
 

@@ -15,6 +15,9 @@ LIMB_LEADS = LEADS[:6]
 CHEST_LEADS = LEADS[6:]
 
 _SPELLINGS = {lead.upper(): lead for lead in LEADS} | {
+    "MLI": "I",
+    "MLII": "II",
+    "MLIII": "III",
     "L1": "I",
     "L2": "II",
     "L3": "III",
@@ -32,7 +35,9 @@ _SPELLINGS = {lead.upper(): lead for lead in LEADS} | {
     "VF": "aVF",
     **{f"C{n}": f"V{n}" for n in range(1, 7)},
 }
-_DECORATION = re.compile(r"^(?:MLI|ECG|EKG|LEAD|ABLEITUNG|CHANNEL)?[ _:.-]*(.*?)$", re.IGNORECASE)
+# Words around the name ("Lead II", "ECG aVR", "Ableitung V1"). A bare number after "ECG" or
+# "channel" is a channel's number, not a lead's, so those need a separator and no digits.
+_DECORATION = re.compile(r"^(?:(?:LEAD|ABLEITUNG)[ _:.-]*|(?:ECG|EKG)[ _:.-]+(?=\D))", re.IGNORECASE)
 
 # Each limb lead from two others: I + III = II (Einthoven 1913); aVR = -(I + II)/2, aVL = I - II/2,
 # aVF = II - I/2 (Goldberger 1942). All follow from any two of the six that are independent.
@@ -50,9 +55,7 @@ _IN_TERMS_OF_I_AND_II: MappingProxyType[str, tuple[float, float]] = MappingProxy
 
 def standard_lead_name(name: str) -> str | None:
     """The standard name of a lead given in a usual spelling ("avr", "Lead II", "C3"), or None."""
-    match = _DECORATION.match(name.strip())
-    bare = match.group(1) if match else name
-    return _SPELLINGS.get(bare.strip().upper())
+    return _SPELLINGS.get(_DECORATION.sub("", name.strip()).upper())
 
 
 def limb_lead_sources(present: tuple[str, ...]) -> tuple[str, str] | None:

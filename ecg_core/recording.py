@@ -30,16 +30,17 @@ class Recording:
         samples = np.ascontiguousarray(self.samples_mv, dtype=np.float32)
         if samples.ndim != 2 or samples.shape[0] != len(self.leads):
             raise ValueError("samples_mv must have the shape (lead, sample), one row a lead")
-        if samples is self.samples_mv:
-            samples = samples.copy()
+        if samples is self.samples_mv and samples.flags.writeable:
+            samples = samples.copy()  # the caller keeps its array, and may change it
         samples.flags.writeable = False
         object.__setattr__(self, "samples_mv", samples)
 
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return self.samples_mv.shape[1] / self.sampling_rate_hz
+        return float(self.samples_mv.shape[1] / self.sampling_rate_hz)
 
     def lead(self, name: str) -> NDArray[np.float32]:
         """The samples of one lead in millivolts, shape (sample,)."""
-        return self.samples_mv[self.leads.index(name)]
+        samples: NDArray[np.float32] = self.samples_mv[self.leads.index(name)]
+        return samples

@@ -10,7 +10,7 @@ from ecg_core.recording import Recording
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """Bounds on what a reader accepts, so that no upload can cost more time or memory than they say.
+    """Bounds on what a reader accepts, so that no upload costs more time or memory than they say.
 
     Attributes:
         max_file_bytes: Size of one file, also after unpacking.
@@ -28,7 +28,7 @@ class ReadLimits:
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
-    """One uploaded file: the client's name for it (never logged, never used as a path) and its bytes.
+    """One uploaded file: the client's name (never logged, never used as a path) and its bytes.
 
     Args:
         name: The file name as the client gave it; only its suffix and, in WFDB headers, its

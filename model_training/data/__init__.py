@@ -1,0 +1,1 @@
+"""Public releases as they are downloaded, read by the same code that serves."""

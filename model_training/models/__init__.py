@@ -1,0 +1,1 @@
+"""The network: ECG encoder, frozen text encoder, cardiac fusion."""

@@ -1,0 +1,54 @@
+"""The whole trained network, and how it is kept on disk."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ecg_core.bundle import EcgEncoderSpec
+from ecg_core.preprocessing import PreprocessingSpec
+from model_training.models.ecg_encoder import EcgEncoder, EcgEncoderConfig
+from model_training.models.fusion import CardiacFusion, FusionConfig
+
+
+class CardioQueryNetwork(nn.Module):
+    """ECG encoder and cardiac fusion: windows and query embeddings in, logits out."""
+
+    def __init__(
+        self,
+        encoder: EcgEncoderConfig,
+        fusion: FusionConfig,
+        preprocessing: PreprocessingSpec,
+        text_dimension: int,
+    ) -> None:
+        super().__init__()
+        tokens = EcgEncoder.tokens(preprocessing.window_samples)
+        self.encoder = EcgEncoder(encoder, leads=len(preprocessing.leads))
+        self.fusion = CardiacFusion(
+            fusion, dimension=encoder.dimension, tokens=tokens, text_dimension=text_dimension
+        )
+        self.encoder_spec = EcgEncoderSpec(
+            kind=encoder.kind, tokens=tokens, dimension=encoder.dimension
+        )
+
+    def forward(self, windows: Tensor, query_embeddings: Tensor) -> Tensor:
+        """(window, lead, sample) and (query, text dimension) -> logits (window, query)."""
+        logits: Tensor = self.fusion(self.encoder(windows), query_embeddings)
+        return logits
+
+    @torch.inference_mode()
+    def score(self, windows: Tensor, query_embeddings: Tensor, batch_size: int = 128) -> Tensor:
+        """Logits (window, query) in evaluation mode, batch by batch."""
+        self.eval()
+        batches = windows.split(batch_size)
+        return torch.cat([self(batch, query_embeddings) for batch in batches])
+
+    def save(self, path: Path) -> None:
+        """Write the weights; a kill half way leaves the old file."""
+        partial = path.with_suffix(".partial")
+        torch.save(self.state_dict(), partial)
+        partial.rename(path)
+
+    def restore(self, path: Path) -> None:
+        """Read weights; every one must fit (strict)."""
+        self.load_state_dict(torch.load(path, weights_only=True), strict=True)

@@ -1,0 +1,1 @@
+"""Programs: one readable file a task, one YAML a run."""

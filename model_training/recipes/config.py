@@ -1,0 +1,85 @@
+"""The configuration of a run: one YAML file is its single source of truth."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from ecg_core.preprocessing import PreprocessingSpec
+from ecg_core.prompts import PromptTemplates
+from model_training.augmentation import AugmentationConfig
+from model_training.models.ecg_encoder import EcgEncoderConfig
+from model_training.models.fusion import FusionConfig
+from model_training.models.text_config import TextEncoderConfig
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WordingsConfig(_Part):
+    """How conditions are asked during training; see `model_training.wordings`."""
+
+    canonical_share: Annotated[float, Field(ge=0, le=1)] = 0.4
+    noise: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+
+class OptimiserConfig(_Part):
+    """AdamW with a one-cycle schedule; the weights that are kept are their moving average."""
+
+    epochs: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    ema_decay: Annotated[float, Field(ge=0, lt=1)]
+
+
+class RunConfig(_Part):
+    """Everything that shapes a run."""
+
+    name: str
+    version: str
+    seed: int
+    preprocessing: PreprocessingSpec
+    prompts: PromptTemplates
+    text_encoder: TextEncoderConfig
+    ecg_encoder: EcgEncoderConfig
+    fusion: FusionConfig
+    augmentation: AugmentationConfig
+    wordings: WordingsConfig
+    optimiser: OptimiserConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A configuration, the data, and the folder that the run writes to."""
+
+    config: RunConfig
+    shared: Path
+    folder: Path
+
+    @property
+    def cache(self) -> Path:
+        """Folder of what can be made again: prepared recordings, embeddings."""
+        return self.folder.parent / "cache"
+
+
+def read_run(description: str | None) -> Run:
+    """Read the arguments that every recipe takes.
+
+    Raises:
+        SystemExit: The arguments are off.
+        pydantic.ValidationError: The configuration is not valid; every fault is listed.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--config", type=Path, required=True, help="YAML file of the run")
+    parser.add_argument("--shared", type=Path, required=True, help="folder with ptb-xl/ and so on")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for all runs")
+    arguments = parser.parse_args()
+    config = RunConfig.model_validate(yaml.safe_load(arguments.config.read_text()))
+    folder = arguments.runs / config.name
+    folder.mkdir(parents=True, exist_ok=True)
+    return Run(config, arguments.shared, folder)

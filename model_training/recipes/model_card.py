@@ -1,0 +1,60 @@
+"""The model card as plain data: in the bundle, and at `GET /model`."""
+
+from collections.abc import Mapping, Sequence
+
+from model_training.recipes.config import RunConfig
+
+INTENDED_USE = "research use only; not a medical device"
+
+
+def model_card(
+    config: RunConfig, trained_conditions: Sequence[str], results: Mapping[str, object] | None
+) -> dict[str, object]:
+    """The card of a run (Mitchell et al. 2019).
+
+    Args:
+        config: The run's configuration.
+        trained_conditions: Ids of the conditions that the model was trained on.
+        results: What `evaluate` measured, or None where it was not run.
+    """
+    return {
+        "name": config.name,
+        "version": config.version,
+        "intended_use": INTENDED_USE,
+        "method": "SuPreME (arXiv 2502.19668): text queries attend to ECG features; supervised "
+        "pre-training on conditions asked by text, frozen text encoder, cross-attention only",
+        "training_data": [
+            {
+                "name": "PTB-XL 1.0.3, 4,322 of its recordings at 100 Hz; folds 1-8 to train, "
+                "9 to calibrate, 10 to evaluate",
+                "attribution": "Wagner P, Strodthoff N, Bousseljot R-D, Samek W, Schaeffer T. "
+                "PTB-XL, a large publicly available electrocardiography dataset. PhysioNet (2022)",
+                "licence": "CC BY 4.0",
+            },
+            {
+                "name": "Label sets and splits of the MERL zero-shot benchmark",
+                "attribution": "Liu C, Wan Z, Ouyang C, et al. Zero-shot ECG classification with "
+                "multimodal learning and test-time clinical knowledge enhancement. ICML 2024",
+                "licence": "MIT",
+            },
+        ],
+        "text_encoder": {
+            "name": config.text_encoder.name,
+            "licence": config.text_encoder.licence,
+            "attribution": "Wang W, et al. MiniLM (2020); Reimers N, Gurevych I. Sentence-BERT "
+            "(2019)",
+        },
+        "trained_conditions": list(trained_conditions),
+        "limits": [
+            "Trained on recordings of one German hospital group (1989-1996, Schiller devices); "
+            "other devices, populations and sampling rates are hardly tested.",
+            "Myocardial infarction is over-represented in the training recordings: probabilities "
+            "are calibrated to their prevalence, not to yours.",
+            "Conditions of familiarity 'near' and 'unseen' were never trained: their "
+            "probabilities rank, but are not calibrated.",
+            "Rare conditions (fewer than about 20 training recordings) are unreliable; the "
+            "evaluation names the number of classes and recordings.",
+            "Children and paced rhythms are hardly represented.",
+        ],
+        "evaluation": results,
+    }

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import Settings, default_bundle_dir
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"CARDIOQUERY_{name.upper()}", raising=False)
+
+
+def test_every_option_says_what_follows_from_it() -> None:
+    bare = [name for name, field in Settings.model_fields.items() if not field.description]
+    assert bare == []
+
+
+def test_options_come_from_the_environment_by_one_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARDIOQUERY_MAX_QUERIES", "7")
+    monkeypatch.setenv("MAX_QUERIES", "8")
+    monkeypatch.setenv("CARDIOQUERY_PROVIDERS", '["cuda", "cpu"]')
+    assert Settings().max_queries == 7
+    assert Settings().providers == ("cuda", "cpu")
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Settings().port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "70000"),
+        ("MAX_UPLOAD_BYTES", "0"),
+        ("REQUEST_DEADLINE_S", "nan"),
+        ("UPLOAD_TIMEOUT_S", "-1"),
+        ("PROVIDERS", "[]"),
+        ("PROVIDERS", '["tpu"]'),
+        ("LOG_LEVEL", "loud"),
+        ("MAX_UPLOADS_BYTES", "5"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"CARDIOQUERY_{name}", value)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_the_store_lies_in_the_users_data_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert Settings().store_path == tmp_path / "cardioquery" / "conditions.sqlite3"
+    # The specification: a relative path is to be ignored.
+    monkeypatch.setenv("XDG_DATA_HOME", "data")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    expected = tmp_path / ".local" / "share" / "cardioquery" / "conditions.sqlite3"
+    assert Settings().store_path == expected
+
+
+def test_the_shipped_bundle_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().bundle_dir == default_bundle_dir()
+    monkeypatch.setenv("CARDIOQUERY_BUNDLE_DIR", "/srv/other")
+    assert Settings().bundle_dir == Path("/srv/other")
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    package = default_bundle_dir().parent
+    readers = {
+        path.name
+        for path in package.rglob("*.py")
+        if "os.environ" in path.read_text() or "getenv" in path.read_text()
+    }
+    assert readers == {"settings.py"}
