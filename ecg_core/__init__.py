@@ -1,1 +1,1 @@
-"""What must be identical when training and when serving: recordings, preprocessing, conditions, bundles."""
+"""What must be identical in training and serving: recordings, preprocessing, conditions, bundle."""

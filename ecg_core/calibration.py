@@ -27,7 +27,7 @@ class Calibration(BaseModel):
     unseen_bias: Annotated[float, Field(allow_inf_nan=False)] = 0.0
 
     def probabilities(
-        self, logits: NDArray[np.float32], known: NDArray[np.bool_]
+        self, logits: NDArray[np.floating], known: NDArray[np.bool_]
     ) -> NDArray[np.float64]:
         """Calibrated probabilities, one a query, each from its own logit only.
 

@@ -3,7 +3,7 @@
 ::
 
     EcgError
-    ├ InputError                  the caller's input; `faults` names everything that is wrong with it
+    ├ InputError                  the caller's input; `faults` names all that is wrong with it
     │  ├ UnsupportedFormat        no reader for it
     │  ├ UnreadableRecording      a reader for it, but the file is broken or malicious
     │  ├ UnusableRecording        read, but not fit for scoring

@@ -21,9 +21,6 @@ _SPELLINGS = {lead.upper(): lead for lead in LEADS} | {
     "L1": "I",
     "L2": "II",
     "L3": "III",
-    "1": "I",
-    "2": "II",
-    "3": "III",
     "DI": "I",
     "DII": "II",
     "DIII": "III",
@@ -37,7 +34,9 @@ _SPELLINGS = {lead.upper(): lead for lead in LEADS} | {
 }
 # Words around the name ("Lead II", "ECG aVR", "Ableitung V1"). A bare number after "ECG" or
 # "channel" is a channel's number, not a lead's, so those need a separator and no digits.
-_DECORATION = re.compile(r"^(?:(?:LEAD|ABLEITUNG)[ _:.-]*|(?:ECG|EKG)[ _:.-]+(?=\D))", re.IGNORECASE)
+_DECORATION = re.compile(
+    r"^(?:(?:LEAD|ABLEITUNG)[ _:.-]*|(?:ECG|EKG)[ _:.-]+(?=\D))", re.IGNORECASE
+)
 
 # Each limb lead from two others: I + III = II (Einthoven 1913); aVR = -(I + II)/2, aVL = I - II/2,
 # aVF = II - I/2 (Goldberger 1942). All follow from any two of the six that are independent.

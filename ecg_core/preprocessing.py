@@ -56,7 +56,7 @@ class PreparedRecording:
     """What the encoder takes.
 
     Attributes:
-        windows: Shape (window, lead, sample), float32, in units of `millivolts_per_unit`; read-only.
+        windows: Shape (window, lead, sample), float32, millivolts / `millivolts_per_unit`; read-only.
         steps: What was done, for people, in order.
         missing_leads: Leads that were neither there nor derivable and are filled with zeros.
     """
@@ -85,11 +85,11 @@ def prepare(recording: Recording, spec: PreprocessingSpec) -> PreparedRecording:
     resampled_mv, rate_steps = _resample(ordered_mv, recording.sampling_rate_hz, spec)
     filtered_mv = _band_pass(resampled_mv, spec)
     windows, window_steps = _windows(np.clip(filtered_mv, -spec.clip_mv, spec.clip_mv), spec)
-    windows = (windows / spec.millivolts_per_unit).astype(np.float32)
-    windows.flags.writeable = False
+    scaled = (windows / spec.millivolts_per_unit).astype(np.float32)
+    scaled.flags.writeable = False
     filter_step = f"band-pass {spec.highpass_hz:g}-{spec.lowpass_hz:g} Hz, zero phase"
     return PreparedRecording(
-        windows, (*steps, *rate_steps, filter_step, *window_steps), tuple(missing)
+        scaled, (*steps, *rate_steps, filter_step, *window_steps), tuple(missing)
     )
 
 

@@ -10,7 +10,7 @@ from ecg_core.conditions import Condition
 
 
 class PromptTemplates(BaseModel):
-    """Templates of the bundle's manifest; `{term}` stands for the condition's name or the free text.
+    """Templates of the bundle's manifest; `{term}` stands for a condition's name or a free text.
 
     Attributes:
         version: Named in cache keys; changes whenever a template does.
@@ -52,4 +52,5 @@ def mean_embedding(
         Shape (dimension,), a unit vector (as in open_clip's zero-shot classifier).
     """
     mean = np.asarray(embeddings, dtype=np.float32).mean(axis=0)
-    return (mean / np.linalg.norm(mean)).astype(np.float32)
+    unit: NDArray[np.float32] = (mean / np.linalg.norm(mean)).astype(np.float32)
+    return unit

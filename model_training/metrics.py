@@ -51,7 +51,8 @@ def auroc(labels: Labels, scores: Scores) -> Scores:
     ranks = rankdata(scores, axis=0)
     u = (ranks * labels).sum(axis=0) - positives * (positives + 1) / 2
     pairs = (positives * negatives).astype(np.float64)
-    return np.divide(u, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    areas: Scores = np.divide(u, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return areas
 
 
 def auprc(labels: Labels, scores: Scores) -> Scores:
@@ -63,7 +64,8 @@ def auprc(labels: Labels, scores: Scores) -> Scores:
     positives = sorted_labels.sum(axis=0)
     total = (precision * sorted_labels).sum(axis=0)
     mixed = (positives > 0) & (positives < len(labels))
-    return np.divide(total, positives, out=np.full(len(positives), np.nan), where=mixed)
+    areas: Scores = np.divide(total, positives, out=np.full(len(mixed), np.nan), where=mixed)
+    return areas
 
 
 def macro_result(

@@ -38,8 +38,7 @@ def export_graph(
         input_names=list(example),
         output_names=[output],
         dynamic_shapes={
-            name: {axis: torch.export.Dim.DYNAMIC for axis in dynamic.get(name, {})}
-            for name in example
+            name: dict.fromkeys(dynamic.get(name, {}), torch.export.Dim.DYNAMIC) for name in example
         },
         dynamo=True,
         opset_version=OPSET,

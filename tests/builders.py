@@ -180,3 +180,49 @@ def make_zip(members: dict[str, bytes], *, compression: int = ZIP_DEFLATED) -> U
         for name, content in members.items():
             archive.writestr(name, content)
     return UploadedFile("recording.zip", buffer.getvalue())
+
+
+def make_csv(
+    recording: Recording | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    units: str = "mV",
+    time_unit: str | None = "s",
+    counter: bool = False,
+    header: bool = True,
+    separator: str = ",",
+    decimal: str = ".",
+    newline: str = "\n",
+    encoding: str = "utf-8",
+) -> list[UploadedFile]:
+    """A table of one lead a column; what is not written is to be stated.
+
+    Args:
+        recording: What to write; two seconds of a regular rhythm by default.
+        names: The leads' names in the header, where they are not to be the standard ones.
+        units: mV or uV; "" writes mV and does not say so.
+        time_unit: s or ms; None leaves the time column out.
+        counter: Whether a column that counts the samples stands in front.
+        header: Whether there is a line of names.
+        separator: Between cells.
+        decimal: Decimal mark.
+        newline: Between lines.
+        encoding: Of the file.
+    """
+    recording = recording or make_recording(duration_s=2.0)
+    factor = 1000.0 if units == "uV" else 1.0
+    columns = [factor * samples for samples in recording.samples_mv.astype(np.float64)]
+    titles = [f"{name} ({units})" if units else name for name in names or recording.leads]
+    samples = np.arange(len(columns[0]))
+    if time_unit:
+        columns.insert(0, samples / recording.sampling_rate_hz * (1e3 if time_unit == "ms" else 1))
+        titles.insert(0, f"time ({time_unit})")
+    if counter:
+        columns.insert(0, samples)
+        titles.insert(0, "sample")
+    lines = [separator.join(titles)] if header else []
+    lines += [
+        separator.join(f"{value:.9g}".replace(".", decimal) for value in row)
+        for row in zip(*columns, strict=True)
+    ]
+    return [UploadedFile("recording.csv", newline.join([*lines, ""]).encode(encoding))]

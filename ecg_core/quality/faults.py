@@ -60,7 +60,7 @@ def sample_faults(recording: Recording) -> list[Fault]:
     if not recording.samples_mv.size:
         return []
     faults = []
-    finite = np.isfinite(recording.samples_mv).all(axis=1)
+    finite = np.atleast_1d(np.isfinite(recording.samples_mv).all(axis=1))
     typical_mv = _typical_ranges_mv(recording)
     for lead, is_finite, range_mv in zip(recording.leads, finite, typical_mv, strict=True):
         if not is_finite:

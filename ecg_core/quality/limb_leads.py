@@ -15,9 +15,10 @@ _Array = NDArray[np.float64]
 # that were sampled one after the other some percent.
 _INCONSISTENT_MV = 0.03
 _INCONSISTENT_SHARE = 0.15
-# Leads I and II look much like V6. Below this correlation they are its mirror image: less than
-# 1 % of PTB-XL's recordings (docs/quality.md).
-_MIRRORED = -0.5
+# Leads I and II look much like V6, aVR like its mirror image. Where I or II is the mirror image and
+# aVR is not, electrodes were swapped: so in 0.2 % of PTB-XL's recordings (docs/quality.md).
+_MIRRORED = -0.4
+_NOT_MIRRORED = -0.2
 # A right-leg electrode on an arm leaves one limb lead almost without signal.
 _ALMOST_FLAT = 0.1
 _BAND = signal.butter(2, (0.7, 40.0), "bandpass", fs=100.0, output="sos")
@@ -81,9 +82,11 @@ def _swap_reason(recording: Recording) -> str | None:
         return f"lead {faintest} is almost flat: the right leg electrode may be on an arm"
     if "V6" not in by_lead:
         return None
-    likeness = {lead: _correlation(by_lead[lead], by_lead["V6"]) for lead in _REASONS}
-    least = min(likeness, key=likeness.__getitem__)
-    return _REASONS[least] if likeness[least] < _MIRRORED else None
+    by_lead["aVR"] = -(by_lead["I"] + by_lead["II"]) / 2
+    likeness = {lead: _correlation(by_lead[lead], by_lead["V6"]) for lead in (*_REASONS, "aVR")}
+    least = min(_REASONS, key=likeness.__getitem__)
+    is_swapped = likeness[least] < _MIRRORED and likeness["aVR"] > _NOT_MIRRORED
+    return _REASONS[least] if is_swapped else None
 
 
 def _correlation(one: _Array, other: _Array) -> float:

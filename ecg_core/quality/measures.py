@@ -36,7 +36,8 @@ class LeadMeasures(NamedTuple):
         step_mv: Largest change in 10 ms.
         peakedness: Kurtosis between 5 and 15 Hz: high where QRS complexes stand out, 3 for noise.
         noise_mv: RMS above 25 Hz in the median tenth of a second, so between QRS complexes.
-        shift_mv: Largest change of the level from one half second to the next.
+        shift_mv: Largest change of the level from one half second to the next, beyond the changes
+            before and after it: a jump, not a slope.
         burst_mv: Largest range of a half second, if far beyond the lead's median one; else 0.
         flat_s: Time in half seconds without any change.
         clipped_s: Time at the lead's extremes, where those are far off and held.
@@ -76,14 +77,13 @@ def _measure_window(window_mv: NDArray[np.float32], rate_hz: float) -> LeadMeasu
     samples_mv = resampled(centred_mv, rate_hz)
     blocks_mv = _blocks(samples_mv, _BLOCK)
     ranges_mv = np.ptp(blocks_mv, axis=2)
-    levels_mv = np.median(blocks_mv, axis=2)
     return LeadMeasures(
         range_mv=np.ptp(samples_mv, axis=1),
         drift_mv=np.ptp(_filtered(_DRIFT, samples_mv), axis=1),
         step_mv=np.abs(np.diff(samples_mv, axis=1)).max(axis=1),
         peakedness=_kurtosis(_filtered(_QRS, samples_mv)),
         noise_mv=_noise_mv(samples_mv),
-        shift_mv=np.abs(np.diff(levels_mv, axis=1)).max(axis=1),
+        shift_mv=_shift_mv(np.median(blocks_mv, axis=2)),
         burst_mv=_burst_mv(ranges_mv),
         flat_s=(ranges_mv <= _FLAT_BLOCK_MV).sum(axis=1) * _BLOCK / _RATE_HZ,
         clipped_s=_clipped_s(centred_mv, rate_hz),
@@ -126,6 +126,15 @@ def _noise_mv(samples_mv: _Array) -> _Array:
     blocks_mv = _blocks(_filtered(_NOISE, samples_mv), _QUIET_BLOCK)
     noise: _Array = np.sqrt(np.median((blocks_mv**2).mean(axis=2), axis=1))
     return noise
+
+
+def _shift_mv(levels_mv: _Array) -> _Array:
+    changes_mv = np.abs(
+        np.diff(levels_mv, axis=1, prepend=levels_mv[:, :1], append=levels_mv[:, -1:])
+    )
+    beside_mv = np.maximum(changes_mv[:, :-2], changes_mv[:, 2:])
+    shift: _Array = (changes_mv[:, 1:-1] - beside_mv).max(axis=1)
+    return shift
 
 
 def _burst_mv(ranges_mv: _Array) -> _Array:

@@ -12,8 +12,8 @@ from ecg_core.quality.measures import LeadMeasures
 
 FEATURES = ("largest range", "largest drift", "largest step", "least peakedness")
 # log10 of each feature; the logit of "not acceptable" is their weighted sum.
-INTERCEPT = 0.0
-WEIGHTS = MappingProxyType(dict.fromkeys(FEATURES, 0.0))
+INTERCEPT = 1.555
+WEIGHTS = MappingProxyType(dict(zip(FEATURES, (1.506, 0.806, 1.130, -4.838), strict=True)))
 _SMALLEST_MV = 1e-3
 
 

@@ -45,21 +45,8 @@ class Column:
 
 
 def understand(names: Sequence[str]) -> tuple[Column, ...]:
-    """What the columns of these names are.
-
-    A bare number ("1" for lead I) names a lead only beside one that is named in letters: a line of
-    numbers with one broken cell is not a header.
-    """
-    columns = tuple(_column(name) for name in names)
-    if any(
-        column.kind == "lead" and not _is_bare_number(name)
-        for name, column in zip(names, columns, strict=True)
-    ):
-        return columns
-    return tuple(
-        Column("other") if _is_bare_number(name) else column
-        for name, column in zip(names, columns, strict=True)
-    )
+    """What the columns of these names are."""
+    return tuple(_column(name) for name in names)
 
 
 def _column(name: str) -> Column:
@@ -80,7 +67,3 @@ def _column(name: str) -> Column:
 def _split_unit(name: str) -> tuple[str, str]:
     match = _BRACKETED.match(name) or _SUFFIXED.match(name.strip())
     return (match.group(1), match.group(2).lower()) if match else (name, "")
-
-
-def _is_bare_number(name: str) -> bool:
-    return name.strip().isdigit()

@@ -141,7 +141,7 @@ def _prepare_all(headers: list[Path], spec: PreprocessingSpec, cached: Path) -> 
 
 
 def _folds(ecg_ids: NDArray[np.int64], tables: list[pd.DataFrame]) -> NDArray[np.int64]:
-    fold_of: dict[int, int] = {}
+    fold_of: dict[object, int] = {}
     for table in tables:
         fold_of.update(table["strat_fold"].astype(int).to_dict())
     return np.array([fold_of[ecg_id] for ecg_id in ecg_ids.tolist()])

@@ -1,7 +1,7 @@
-"""The cardiac fusion network: query embeddings attend to ECG features; queries never see each other.
+"""The cardiac fusion network: query embeddings attend to ECG features.
 
-Cross-attention only: with self-attention among queries, asking one more condition would change
-the probabilities of the others (docs/adr/0001).
+Cross-attention only: with self-attention among queries, asking one more condition would change the
+probabilities of the others (docs/adr/0001).
 """
 
 import math
@@ -55,7 +55,8 @@ class CrossAttention(nn.Module):
 
     def _split(self, states: Tensor) -> Tensor:
         """(window, n, dimension) -> (window, head, n, dimension / heads)."""
-        return states.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        split: Tensor = states.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return split
 
     def forward(self, queries: Tensor, features: Tensor) -> Tensor:
         """Queries (window, query, dimension), features (window, token, dimension) -> queries."""
@@ -84,9 +85,7 @@ class CardiacFusion(nn.Module):
         )
         self.adapter_shortcut = nn.Linear(text_dimension, dimension)
         self.position = nn.Parameter(torch.zeros(1, tokens, dimension))
-        self.layers = nn.ModuleList(
-            CrossAttention(dimension, config) for _ in range(config.layers)
-        )
+        self.layers = nn.ModuleList(CrossAttention(dimension, config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(dimension)
         self.readout = nn.Linear(dimension, 1)
 
@@ -103,6 +102,6 @@ class CardiacFusion(nn.Module):
 
 
 def masked_binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean binary cross-entropy over the targets that are known (not NaN); shapes (window, query)."""
+    """Mean binary cross-entropy over the targets that are not NaN; shapes (window, query)."""
     known = ~targets.isnan()
     return functional.binary_cross_entropy_with_logits(logits[known], targets[known])

@@ -29,9 +29,8 @@ class TextEncoder(nn.Module):
         folder = _resolve(config.source)
         self.config = config
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.backbone: Any = AutoModel.from_pretrained(
-            folder, add_pooling_layer=False, attn_implementation="eager"
-        )
+        # Eager attention is the form that the exporter can follow for any number of tokens.
+        self.backbone: Any = AutoModel.from_pretrained(folder, attn_implementation="eager")
         round_weights_to_int8(self.backbone)
         self.eval().requires_grad_(requires_grad=False)
 

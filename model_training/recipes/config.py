@@ -67,6 +67,15 @@ class Run:
         return self.folder.parent / "cache"
 
 
+def load_config(path: Path) -> RunConfig:
+    """Read and check a run's YAML.
+
+    Raises:
+        pydantic.ValidationError: It is not valid; every fault is listed.
+    """
+    return RunConfig.model_validate(yaml.safe_load(path.read_text()))
+
+
 def read_run(description: str | None) -> Run:
     """Read the arguments that every recipe takes.
 
@@ -79,7 +88,7 @@ def read_run(description: str | None) -> Run:
     parser.add_argument("--shared", type=Path, required=True, help="folder with ptb-xl/ and so on")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for all runs")
     arguments = parser.parse_args()
-    config = RunConfig.model_validate(yaml.safe_load(arguments.config.read_text()))
+    config = load_config(arguments.config)
     folder = arguments.runs / config.name
     folder.mkdir(parents=True, exist_ok=True)
     return Run(config, arguments.shared, folder)

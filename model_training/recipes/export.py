@@ -89,9 +89,7 @@ def _export_text_encoder(bench: Workbench, path: Path) -> float:
         tokens = encoder.tokenizer(texts, padding=True, return_tensors="pt")
         cases.append({name: tokens[name] for name in ("input_ids", "attention_mask")})
     axes = {0: "text", 1: "token"}
-    export_graph(
-        encoder, cases[0], "embeddings", {"input_ids": axes, "attention_mask": axes}, path
-    )
+    export_graph(encoder, cases[0], "embeddings", {"input_ids": axes, "attention_mask": axes}, path)
     store_weights_as_int8(path)
     return largest_difference(encoder, path, cases)
 

@@ -68,7 +68,7 @@ def open_workbench(run: Run) -> Workbench:
 def seed_everything(seed: int) -> None:
     """Seed Python, numpy and torch."""
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - libraries draw from it
+    np.random.seed(seed)
     torch.manual_seed(seed)
 
 
@@ -91,6 +91,7 @@ def train(bench: Workbench) -> CardioQueryNetwork:
         millivolts_per_unit=config.preprocessing.millivolts_per_unit,
     )
     windows, targets = torch.from_numpy(recordings.windows), torch.from_numpy(recordings.targets)
+    step = 0
     progress = tqdm(total=steps, desc="training", unit="step", mininterval=2)
     with (bench.run.folder / "log.csv").open("w", newline="") as stream:
         log = csv.writer(stream)
@@ -105,7 +106,8 @@ def train(bench: Workbench) -> CardioQueryNetwork:
                 _step(network, optimiser, loss)
                 schedule.step()
                 progress.update()
-                _average(averaged, network, config.optimiser.ema_decay, progress.n)
+                step += 1
+                _average(averaged, network, config.optimiser.ema_decay, step)
                 losses.append(loss.item())
             validation = validation_loss(averaged, bench)
             log.writerow([epoch, f"{np.mean(losses):.5f}", f"{validation:.5f}"])
@@ -123,9 +125,7 @@ def validation_loss(network: CardioQueryNetwork, bench: Workbench) -> float:
     return float(masked_binary_cross_entropy(logits, targets))
 
 
-def _optimiser(
-    network: nn.Module, config: RunConfig, steps: int
-) -> tuple[AdamW, OneCycleLR]:
+def _optimiser(network: nn.Module, config: RunConfig, steps: int) -> tuple[AdamW, OneCycleLR]:
     """Weight decay on matrices only: not on biases, norms and position embeddings' scale."""
     parameters = list(network.parameters())
     groups = [
@@ -150,7 +150,7 @@ def _batches(rows: "np.ndarray[tuple[int], np.dtype[np.intp]]", size: int) -> It
 
 def _step(network: nn.Module, optimiser: AdamW, loss: Tensor) -> None:
     optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     nn.utils.clip_grad_norm_(network.parameters(), _GRADIENT_NORM)
     optimiser.step()
 
@@ -159,7 +159,9 @@ def _step(network: nn.Module, optimiser: AdamW, loss: Tensor) -> None:
 def _average(averaged: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Move the average a little; early on faster, so that it forgets the random start."""
     decay = min(decay, (1 + step) / (10 + step))
-    for kept, new in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
+    for kept, new in zip(
+        averaged.state_dict().values(), network.state_dict().values(), strict=True
+    ):
         if kept.dtype.is_floating_point:
             kept.lerp_(new, 1 - decay)
         else:

@@ -1,0 +1,69 @@
+"""Whatever is sent as a table: a recording or an `InputError`, nothing else."""
+
+from contextlib import suppress
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecg_core.errors import InputError
+from ecg_core.leads import LEADS
+from ecg_core.readers import StatedFacts, UploadedFile, read_recording
+
+_rates = st.none() | st.floats() | st.just(500.0)
+_units = st.none() | st.floats() | st.just(1000.0)
+_orders = st.none() | st.lists(st.sampled_from([*LEADS, "x"]), max_size=4).map(tuple)
+_stated = st.builds(StatedFacts, _rates, _units, _orders)
+_names = ("I", "II", "time (s)", "time", "V1_mV", "x", "", "#", "µV", "\ufeff")
+_numbers = ("nan", "inf", "0", "1", "0.002", "-1e400", "1,5", "1.5", '"1"', "1e308", "٣", " 2 ")
+_cells = st.sampled_from([*_names, *_numbers, '"', "+"])
+_tables = st.builds(
+    lambda rows, separator, newline: newline.join(separator.join(row) for row in rows),
+    st.lists(st.lists(_cells, max_size=4), max_size=6),
+    st.sampled_from([",", ";", "\t"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+)
+_encodings = st.sampled_from(["utf-8", "utf-8-sig", "utf-16"])
+
+
+def check(content: bytes, stated: StatedFacts) -> None:
+    with suppress(InputError):
+        recording = read_recording([UploadedFile("recording.csv", content)], stated)
+        assert set(recording.leads) <= set(LEADS)
+        assert np.isfinite(recording.sampling_rate_hz)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200), _stated)
+def test_arbitrary_bytes(content: bytes, stated: StatedFacts) -> None:
+    check(content, stated)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=200), _stated)
+def test_arbitrary_text(text: str, stated: StatedFacts) -> None:
+    check(text.encode("utf-8", "replace"), stated)
+
+
+@settings(max_examples=600, deadline=None)
+@given(_tables, _encodings, _stated)
+def test_arbitrary_tables(text: str, encoding: str, stated: StatedFacts) -> None:
+    check(text.encode(encoding), stated)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(*[st.floats(-1e4, 1e4, allow_nan=False).map(lambda v: round(v, 6))] * 2),
+        min_size=1,
+        max_size=20,
+    ),
+    st.sampled_from([(",", "."), (";", "."), (";", ","), ("\t", ",")]),
+)
+def test_numbers_come_back_exactly(rows: list[tuple[float, float]], marks: tuple[str, str]) -> None:
+    separator, decimal = marks
+    lines = [separator.join(repr(value).replace(".", decimal) for value in row) for row in rows]
+    text = "\n".join([f"I (mV){separator}V6 (mV)", *lines])
+    stated = StatedFacts(sampling_rate_hz=500.0)
+    recording = read_recording([UploadedFile("recording.csv", text.encode())], stated)
+    np.testing.assert_array_equal(recording.samples_mv, np.array(rows, np.float32).T)

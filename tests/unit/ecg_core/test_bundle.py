@@ -1,0 +1,89 @@
+import json
+
+import pytest
+
+from ecg_core.bundle import (
+    BUNDLE_FILES,
+    MANIFEST_FILE,
+    EcgEncoderSpec,
+    FamiliaritySpec,
+    Manifest,
+    TextEncoderSpec,
+    load_bundle,
+    write_manifest,
+)
+from ecg_core.calibration import Calibration
+from ecg_core.errors import InvalidBundle
+from ecg_core.preprocessing import PreprocessingSpec
+from ecg_core.prompts import PromptTemplates
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in BUNDLE_FILES:
+        (tmp_path / name).write_bytes(name.encode())
+    write_manifest(
+        tmp_path,
+        Manifest(
+            name="tiny",
+            version="1",
+            intended_use="tests",
+            preprocessing=PreprocessingSpec(),
+            prompts=PromptTemplates(),
+            text_encoder=TextEncoderSpec(
+                name="t", licence="MIT", pooling="mean", dimension=4, max_tokens=8
+            ),
+            ecg_encoder=EcgEncoderSpec(kind="resnet1d", tokens=63, dimension=8),
+            calibration=Calibration(),
+            familiarity=FamiliaritySpec(near_similarity=0.7),
+            conditions=("normal-ecg",),
+            conditions_digest="0" * 64,
+            trained_conditions=("normal-ecg",),
+            files={},
+        ),
+    )
+    return tmp_path
+
+
+def test_whole_bundle_is_loaded_and_has_a_digest(folder):
+    bundle = load_bundle(folder)
+    assert bundle.manifest.name == "tiny"
+    assert len(bundle.digest) == 64
+    assert bundle.digest == load_bundle(folder).digest
+
+
+@pytest.mark.parametrize("name", BUNDLE_FILES)
+def test_altered_file_is_refused_by_name(folder, name):
+    (folder / name).write_bytes(b"altered")
+    with pytest.raises(InvalidBundle, match=name):
+        load_bundle(folder)
+
+
+def test_all_missing_files_are_named_at_once(folder):
+    for name in BUNDLE_FILES[:2]:
+        (folder / name).unlink()
+    with pytest.raises(InvalidBundle) as caught:
+        load_bundle(folder)
+    assert all(name in str(caught.value) for name in BUNDLE_FILES[:2])
+
+
+def test_folder_without_a_manifest_is_refused(tmp_path):
+    with pytest.raises(InvalidBundle, match=MANIFEST_FILE):
+        load_bundle(tmp_path)
+
+
+def test_manifest_with_unknown_or_missing_fields_is_refused(folder):
+    manifest = json.loads((folder / MANIFEST_FILE).read_text())
+    manifest["surprise"] = 1
+    del manifest["calibration"]
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest))
+    with pytest.raises(InvalidBundle, match="calibration, surprise"):
+        load_bundle(folder)
+
+
+def test_changing_any_parameter_changes_the_digest(folder):
+    before = load_bundle(folder).digest
+    manifest = load_bundle(folder).manifest
+    calibration = Calibration(temperature=1.5)
+    write_manifest(folder, manifest.model_copy(update={"calibration": calibration}))
+    assert load_bundle(folder).digest != before

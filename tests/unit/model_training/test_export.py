@@ -1,0 +1,130 @@
+"""torch and ONNX agree to 1e-5, each graph and end to end, with the text encoder that ships."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ecg_core.bundle import ECG_ENCODER_FILE, FUSION_FILE, TEXT_ENCODER_FILE, load_bundle
+from ecg_core.calibration import Calibration
+from ecg_core.conditions import Catalogue
+from ecg_core.errors import InvalidBundle
+from model_training.data.ptbxl import LabelledRecordings
+from model_training.models.network import CardioQueryNetwork
+from model_training.models.text_encoder import TextEncoder
+from model_training.onnx_export import run_graph, store_weights_as_int8
+from model_training.recipes.calibrate import CALIBRATION_FILE
+from model_training.recipes.config import Run, load_config
+from model_training.recipes.export import PARITY, write_bundle
+from model_training.recipes.pretrain import Workbench
+from model_training.wordings import QueryEmbedder, TrainingWordings
+
+CONFIG = Path("model_training/recipes/configs/ptbxl_cpu.yaml")
+CONDITIONS = ("normal-ecg", "atrial-fibrillation", "complete-left-bundle-branch-block")
+
+pytestmark = [
+    # Of the exporter and its libraries, about their own future.
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    folder.mkdir()
+    config = load_config(CONFIG)
+    (folder / CALIBRATION_FILE).write_text(Calibration(temperature=1.3).model_dump_json())
+    encoder = TextEncoder(config.text_encoder)
+    spec = config.preprocessing
+    windows = np.random.default_rng(0).normal(size=(5, 12, spec.window_samples))
+    recordings = LabelledRecordings(
+        ecg_ids=np.arange(5),
+        folds=np.array([1, 2, 3, 9, 10]),
+        windows=windows.astype(np.float32),
+        conditions=CONDITIONS,
+        targets=np.zeros((5, len(CONDITIONS)), dtype=np.float32),
+        benchmark={},
+        left_out={},
+    )
+    run = Run(config, Path("unused"), folder)
+    network = CardioQueryNetwork(config.ecg_encoder, config.fusion, spec, encoder.spec.dimension)
+    return Workbench(
+        run, recordings, QueryEmbedder(encoder, config.prompts, run.cache), network.eval()
+    )
+
+
+@pytest.fixture(scope="module")
+def exported(bench, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundle")
+    return folder, write_bundle(bench, folder)
+
+
+def test_every_graph_agrees_with_torch(exported):
+    _, differences = exported
+    assert set(differences) == {ECG_ENCODER_FILE, FUSION_FILE, TEXT_ENCODER_FILE}
+    assert max(differences.values()) <= PARITY
+
+
+def test_end_to_end_agrees_with_torch(bench, exported):
+    folder, _ = exported
+    texts = ["ST elevation in V2 and V3", "Vorhofflimmern"]
+    tokens = bench.embedder.encoder.tokenizer(texts, padding=True, return_tensors="np")
+    inputs = {name: tokens[name] for name in ("input_ids", "attention_mask")}
+    queries = run_graph(folder / TEXT_ENCODER_FILE, inputs)
+    features = run_graph(folder / ECG_ENCODER_FILE, {"windows": bench.recordings.windows})
+    logits = run_graph(folder / FUSION_FILE, {"features": features, "query_embeddings": queries})
+    windows = torch.from_numpy(bench.recordings.windows)
+    embedded = torch.from_numpy(bench.embedder.encoder.embed(texts))
+    expected = bench.network.score(windows, embedded).numpy()
+    np.testing.assert_allclose(logits, expected, atol=PARITY)
+
+
+def test_the_bundle_is_whole_and_tells_of_no_machine(exported):
+    folder, _ = exported
+    manifest = load_bundle(folder).manifest
+    assert manifest.trained_conditions == CONDITIONS
+    assert len(manifest.conditions) == len(Catalogue.load().conditions)
+    for file in folder.iterdir():
+        content = file.read_bytes()
+        assert str(Path.cwd()).encode() not in content
+        assert b"site-packages" not in content
+
+
+def test_an_altered_graph_is_refused(exported, tmp_path):
+    folder, _ = exported
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    with (tmp_path / FUSION_FILE).open("r+b") as stream:
+        stream.seek(100)
+        stream.write(b"?")
+    with pytest.raises(InvalidBundle, match=FUSION_FILE):
+        load_bundle(tmp_path)
+
+
+def test_weights_off_the_int8_grid_are_refused(exported, tmp_path):
+    folder, _ = exported
+    copy = tmp_path / FUSION_FILE
+    copy.write_bytes((folder / FUSION_FILE).read_bytes())
+    with pytest.raises(ValueError, match="int8 grid"):
+        store_weights_as_int8(copy)
+
+
+def test_texts_are_embedded_alone_as_in_company(bench):
+    texts = ["atrial flutter", "a much longer text, so that the others are padded", "QT"]
+    together = bench.embedder.encoder.embed(texts)
+    alone = np.concatenate([bench.embedder.encoder.embed([text]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+
+
+def test_wordings_are_unit_vectors_and_the_canonical_one_is_the_services(bench):
+    conditions = [Catalogue.load().get(name) for name in CONDITIONS]
+    always = TrainingWordings(conditions, bench.embedder, canonical_share=1.0)
+    torch.testing.assert_close(always.draw(noise=0.0), bench.canonical)
+    never = TrainingWordings(conditions, bench.embedder, canonical_share=0.0).draw(noise=0.2)
+    torch.testing.assert_close(never.norm(dim=1), torch.ones(3))
+    assert not torch.allclose(never, bench.canonical, atol=0.05)
