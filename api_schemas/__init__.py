@@ -1,1 +1,36 @@
-"""The wire: what clients send and get. Fields may be added; what is here keeps its name and meaning."""
+"""The wire: what clients send and get. Fields may be added; none changes its name or meaning."""
+
+from api_schemas.base import Familiarity, NearestCondition
+from api_schemas.conditions import Coding, Condition, ConditionPage, NewCondition
+from api_schemas.diagnosis import (
+    Diagnosis,
+    DiagnosisWarning,
+    Finding,
+    ModelIdentity,
+    RecordingSummary,
+    StageTimings,
+)
+from api_schemas.health import Health, Readiness
+from api_schemas.model import ModelDescription
+from api_schemas.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemError
+
+__all__ = [
+    "PROBLEM_MEDIA_TYPE",
+    "Coding",
+    "Condition",
+    "ConditionPage",
+    "Diagnosis",
+    "DiagnosisWarning",
+    "Familiarity",
+    "Finding",
+    "Health",
+    "ModelDescription",
+    "ModelIdentity",
+    "NearestCondition",
+    "NewCondition",
+    "Problem",
+    "ProblemError",
+    "Readiness",
+    "RecordingSummary",
+    "StageTimings",
+]

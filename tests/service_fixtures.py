@@ -13,7 +13,8 @@ from ecg_core.calibration import Calibration
 from ecg_core.conditions import Catalogue
 from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.prompts import PromptTemplates
-from ecg_core.readers import ReadLimits
+from ecg_core.readers import ReadLimits, UploadedFile
+from ecg_core.recording import Recording
 from service.deadline import Checkpoint, no_checkpoint
 from service.diagnosis import DiagnosisEngine
 from service.queries.conditions import KnownCondition
@@ -191,7 +192,8 @@ def make_condition(
 def catalogue_conditions(trained: Callable[[str], bool] = lambda _: True) -> list[KnownCondition]:
     """The catalogue's conditions, with embeddings of the fake encoder."""
     return [
-        make_condition(c.id, trained=trained(c.id), text=c.name) for c in Catalogue.load().conditions
+        make_condition(c.id, trained=trained(c.id), text=c.name)
+        for c in Catalogue.load().conditions
     ]
 
 
@@ -204,7 +206,12 @@ def make_registry(
 ) -> ConditionRegistry:
     """A registry on a store in memory."""
     return ConditionRegistry(
-        built_in, MemoryStore() if store is None else store, embed, DIGEST, max_registered
+        built_in,
+        MemoryStore() if store is None else store,
+        embed,
+        DIGEST,
+        DIMENSION,
+        max_registered,
     )
 
 
@@ -249,3 +256,28 @@ def make_engine(
         ),
         limits=ReadLimits(),
     )
+
+
+def make_csv_bytes(
+    recording: Recording,
+    *,
+    units_per_mv: float = 1.0,
+    header: bool = True,
+    time_column: bool = True,
+) -> bytes:
+    """A recording as CSV."""
+    columns = list(recording.samples_mv * units_per_mv)
+    names = list(recording.leads)
+    if time_column:
+        columns.insert(0, np.arange(recording.samples_mv.shape[1]) / recording.sampling_rate_hz)
+        names.insert(0, "time_s")
+    lines = [",".join(f"{value:.5f}" for value in row) for row in np.stack(columns, axis=1)]
+    return "\n".join([",".join(names), *lines] if header else lines).encode()
+
+
+Upload = list[tuple[str, tuple[str, bytes]]]
+
+
+def as_upload(files: Sequence[UploadedFile]) -> Upload:
+    """Files as an HTTP client takes them."""
+    return [("recording", (file.name, file.content)) for file in files]

@@ -17,6 +17,12 @@ def test_every_option_says_what_follows_from_it() -> None:
     assert bare == []
 
 
+def test_every_option_is_in_the_readme() -> None:
+    text = (default_bundle_dir().parents[1] / "README.md").read_text()
+    names = [f"CARDIOQUERY_{name.upper()}" for name in Settings.model_fields]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
 def test_options_come_from_the_environment_by_one_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARDIOQUERY_MAX_QUERIES", "7")
     monkeypatch.setenv("MAX_QUERIES", "8")

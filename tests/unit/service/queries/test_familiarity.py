@@ -3,6 +3,7 @@ import pytest
 
 from ecg_core.bundle import FamiliaritySpec
 from ecg_core.errors import InvalidBundle
+from service.queries.embeddings import AskedQuery
 from service.queries.familiarity import FamiliarityJudge
 from tests.service_fixtures import make_condition, text_vector
 
@@ -19,7 +20,7 @@ def judge() -> FamiliarityJudge:
 
 
 def test_a_trained_condition_is_known_and_nearest_to_itself(judge: FamiliarityJudge) -> None:
-    (standing,) = judge.judge_conditions([FLUTTER])
+    standing = judge.judge_condition(FLUTTER)
     assert (standing.familiarity, standing.nearest_id, standing.similarity) == (
         "known",
         "atrial-flutter",
@@ -29,7 +30,7 @@ def test_a_trained_condition_is_known_and_nearest_to_itself(judge: FamiliarityJu
 
 def test_a_text_close_to_a_trained_condition_is_near(judge: FamiliarityJudge) -> None:
     embedding = text_vector("bundle branch block pattern")
-    (standing,) = judge.judge([None], embedding[np.newaxis])
+    (standing,) = judge.judge([AskedQuery("BBB?", "bundle pattern")], embedding[np.newaxis])
     assert (standing.familiarity, standing.nearest_id) == ("near", "bundle-branch-block")
     assert standing.similarity == pytest.approx(float(embedding @ BLOCK.embedding))
 
@@ -37,23 +38,36 @@ def test_a_text_close_to_a_trained_condition_is_near(judge: FamiliarityJudge) ->
 def test_a_relative_of_a_trained_condition_is_near_whatever_its_wording(
     judge: FamiliarityJudge,
 ) -> None:
-    (standing,) = judge.judge_conditions([NARROWER])
+    standing = judge.judge_condition(NARROWER)
     assert (standing.familiarity, standing.nearest_id) == ("near", "bundle-branch-block")
 
 
 def test_everything_else_is_unseen_and_still_names_the_nearest(judge: FamiliarityJudge) -> None:
-    (standing,) = judge.judge_conditions([UNTRAINED])
+    standing = judge.judge_condition(UNTRAINED)
     assert standing.familiarity == "unseen"
     assert standing.nearest_id in ("atrial-flutter", "bundle-branch-block")
     assert -1 <= standing.similarity < 0.7
 
 
-def test_each_query_stands_for_itself(judge: FamiliarityJudge) -> None:
-    alone = judge.judge_conditions([UNTRAINED])
-    among_others = judge.judge_conditions([FLUTTER, UNTRAINED, NARROWER])
-    assert among_others[1].nearest_id == alone[0].nearest_id
-    assert among_others[1].similarity == pytest.approx(alone[0].similarity, abs=1e-6)
-    assert judge.judge_conditions([]) == []
+def test_each_query_stands_for_itself_and_the_answer_is_remembered() -> None:
+    conditions = [FLUTTER, BLOCK, UNTRAINED]
+    judge = FamiliarityJudge(conditions, FamiliaritySpec(near_similarity=0.7))
+    texts = ["bundle branch", "delta", "something else"]
+    queries = [AskedQuery("x", text) for text in texts]
+    embeddings = np.stack([text_vector(text) for text in texts])
+    together = judge.judge(queries, embeddings)
+    assert judge.judge(queries[::-1], embeddings[::-1]) == together[::-1]
+    for query, embedding, standing in zip(queries, embeddings, together, strict=True):
+        fresh = FamiliarityJudge(conditions, FamiliaritySpec(near_similarity=0.7))
+        assert fresh.judge([query], embedding[np.newaxis]) == [standing]
+    assert judge.judge([], embeddings[:0]) == []
+
+
+def test_a_query_that_names_a_condition_stands_where_the_condition_does(
+    judge: FamiliarityJudge,
+) -> None:
+    query = AskedQuery("flutter", "flutter", FLUTTER)
+    assert judge.judge([query], FLUTTER.embedding[np.newaxis]) == [judge.judge_condition(FLUTTER)]
 
 
 def test_a_bundle_without_trained_conditions_is_refused() -> None:

@@ -119,10 +119,20 @@ def test_a_row_that_was_tampered_with_is_told(path: Path) -> None:
     store = SqliteStore(path)
     store.add(make_stored("one"))
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE conditions SET embedding = x'00'")
+        connection.execute("UPDATE conditions SET codes = 'no JSON'")
     connection.close()
     with pytest.raises(StoreUnavailable):
         store.all()
+    store.close()
+
+
+def test_a_broken_vector_is_left_to_the_registry_to_judge(path: Path) -> None:
+    store = SqliteStore(path)
+    store.add(make_stored("one"))
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE conditions SET embedding = x'0000803f00'")
+    connection.close()
+    assert store.all()[0].embedding.tolist() == [1.0]
     store.close()
 
 

@@ -1,0 +1,1 @@
+"""The HTTP side: uploads in, `api_schemas` out."""

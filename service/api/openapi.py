@@ -1,0 +1,138 @@
+"""What the OpenAPI says beyond what FastAPI finds out: problems, and the form of an upload."""
+
+from collections import defaultdict
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api_schemas import PROBLEM_MEDIA_TYPE, NewCondition, Problem
+from ecg_core.errors import EcgError
+from service.errors import (
+    INTERNAL_ERROR,
+    PROBLEM_TYPES,
+    ProblemType,
+    http_problem_type,
+    problem_type,
+)
+
+_TITLE = "CardioQuery"
+_DESCRIPTION = (
+    "Zero-shot 12-lead ECG diagnosis by free-text queries. Research use only; not a medical "
+    "device. Every error is an RFC 9457 problem."
+)
+_JSON = "application/json"
+
+DIAGNOSE_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["recording"],
+                "additionalProperties": False,
+                "properties": {
+                    "recording": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {"type": "string", "format": "binary"},
+                        "description": "One recording: a WFDB pair (`.hea` with its `.dat` or "
+                        "`.mat`), a `.zip` of one, or one `.csv`.",
+                    },
+                    "queries": {
+                        "type": "array",
+                        "items": {"type": "string", "minLength": 1},
+                        "description": "Free-text conditions, one each; the same text twice is "
+                        "answered once. None: every registered condition.",
+                        "example": ["atrial fibrillation", "LBBB", "acute inferior STEMI"],
+                    },
+                    "top_k": {
+                        "type": "integer",
+                        "minimum": 1,
+                        "description": "Return only the k most probable.",
+                    },
+                    "sampling_rate_hz": {
+                        "type": "number",
+                        "exclusiveMinimum": 0,
+                        "description": "For a CSV that has no time column. Never guessed.",
+                    },
+                    "units": {
+                        "type": "string",
+                        "description": "`mV`, `uV` or a number of units per mV, for a CSV whose "
+                        "header does not say.",
+                        "example": "uV",
+                    },
+                    "lead_order": {
+                        "type": "string",
+                        "description": "Comma-separated lead names, for a CSV without a header.",
+                        "example": "I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6",
+                    },
+                    "allow_missing_leads": {
+                        "type": "boolean",
+                        "description": "Score with the leads that are there and say so; else a "
+                        "recording that lacks leads is refused. Limb leads that others give are "
+                        "derived.",
+                    },
+                },
+            }
+        }
+    },
+}
+NEW_CONDITION_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {_JSON: {"schema": NewCondition.model_json_schema()}},
+}
+
+
+def problems(*errors: type[EcgError] | int) -> dict[int | str, dict[str, Any]]:
+    """The responses of a route that can end in these errors, or in these plain HTTP statuses."""
+    by_status: dict[int, list[ProblemType]] = defaultdict(list)
+    for error in errors:
+        kind = http_problem_type(error) if isinstance(error, int) else problem_type(error)
+        by_status[kind.status].append(kind)
+    by_status[INTERNAL_ERROR.status].append(INTERNAL_ERROR)
+    return {status: _response(kinds) for status, kinds in sorted(by_status.items())}
+
+
+def describe(app: FastAPI) -> None:
+    """Let the app's OpenAPI show every error as problem+json."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(
+                title=_TITLE, version=app.version, description=_DESCRIPTION, routes=app.routes
+            )
+            app.openapi_schema = _with_problems(schema)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _response(kinds: list[ProblemType]) -> dict[str, Any]:
+    lines = dict.fromkeys(f"`{kind.uri}`: {kind.title}" for kind in kinds)
+    return {"model": Problem, "description": "\n\n".join(lines)}
+
+
+def _with_problems(schema: dict[str, Any]) -> dict[str, Any]:
+    schemas = schema["components"]["schemas"]
+    known = sorted({kind.uri for kind in PROBLEM_TYPES.values()})
+    schemas["Problem"]["properties"]["type"]["examples"] = known
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            operation["responses"] = _problem_responses(operation["responses"])
+    # FastAPI's own form of an error is never sent.
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    return schema
+
+
+def _problem_responses(responses: dict[str, Any]) -> dict[str, Any]:
+    kept = {}
+    for status, response in responses.items():
+        content: dict[str, Any] = next(iter(response.get("content", {}).values()), {})
+        reference = content.get("schema", {}).get("$ref", "")
+        if reference.endswith("/Problem"):
+            kept[status] = response | {"content": {PROBLEM_MEDIA_TYPE: content}}
+        elif not reference.endswith("/HTTPValidationError"):
+            kept[status] = response
+    return kept

@@ -1,0 +1,110 @@
+"""`POST /diagnose`."""
+
+import time
+from collections import Counter
+from typing import NamedTuple
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+import api_schemas as wire
+from ecg_core.errors import (
+    DeadlineExceeded,
+    InferenceFailed,
+    InvalidQuery,
+    ModelNotReady,
+    Overloaded,
+    UnreadableRecording,
+    UnsupportedFormat,
+    UnusableRecording,
+)
+from service.api.dependencies import TheMetrics, TheRuntime, TheSettings, TheUploadBudget
+from service.api.openapi import DIAGNOSE_BODY, problems
+from service.api.presenters import diagnosis, json_response
+from service.api.uploads import read_diagnosis_request
+from service.deadline import Deadline
+from service.diagnosis import Diagnosis, DiagnosisRequest
+from service.faults import (
+    InvalidParameter,
+    UnreadableRequest,
+    UnsupportedMediaType,
+    UploadTimedOut,
+    UploadTooLarge,
+)
+from service.metrics import Metrics
+from service.runtime import Runtime
+from service.telemetry import server_timing
+from service.workers import unless_disconnected
+
+router = APIRouter(tags=["diagnosis"])
+
+
+class _Answer(NamedTuple):
+    diagnosis: Diagnosis
+    response: Response
+    durations_s: dict[str, float]
+
+
+@router.post(
+    "/diagnose",
+    response_model=wire.Diagnosis,
+    summary="Rank queries by their probability on one recording",
+    openapi_extra={"requestBody": DIAGNOSE_BODY},
+    responses=problems(
+        UnreadableRequest,
+        UploadTimedOut,
+        UploadTooLarge,
+        UnsupportedMediaType,
+        UnsupportedFormat,
+        InvalidParameter,
+        UnreadableRecording,
+        UnusableRecording,
+        InvalidQuery,
+        InferenceFailed,
+        Overloaded,
+        ModelNotReady,
+        DeadlineExceeded,
+    ),
+)
+async def diagnose(
+    request: Request,
+    runtime: TheRuntime,
+    settings: TheSettings,
+    metrics: TheMetrics,
+    budget: TheUploadBudget,
+) -> Response:
+    """Take in one recording and rank the queries, or all registered conditions, by probability."""
+    if runtime.workers.full:
+        # Before the upload is taken in: that would only cost time and memory.
+        raise Overloaded
+    with budget.share() as share:
+        asked = await read_diagnosis_request(request, settings, share)
+        deadline = Deadline(settings.request_deadline_s)
+        submitted = time.perf_counter()
+
+        def work() -> _Answer:
+            waited_s = time.perf_counter() - submitted
+            return _answer(runtime, asked, deadline, request.state.request_id, waited_s)
+
+        running = runtime.workers.run(work, deadline)
+        answer = await unless_disconnected(request.receive, running)
+    _count(metrics, answer)
+    return answer.response
+
+
+def _answer(
+    runtime: Runtime, asked: DiagnosisRequest, deadline: Deadline, request_id: str, waited_s: float
+) -> _Answer:
+    """Runs in a worker: with thousands of findings, writing the answer takes its time as well."""
+    deadline.check()
+    found = runtime.engine.diagnose(asked, deadline.check)
+    durations_s = {"queue": waited_s, **found.durations_s}
+    headers = {"Server-Timing": server_timing(durations_s)}
+    response = json_response(diagnosis(found, runtime.bundle, request_id), headers=headers)
+    return _Answer(found, response, durations_s)
+
+
+def _count(metrics: Metrics, answer: _Answer) -> None:
+    metrics.stages(answer.durations_s)
+    metrics.warnings(warning.code for warning in answer.diagnosis.warnings)
+    metrics.findings(Counter(f.standing.familiarity for f in answer.diagnosis.findings))

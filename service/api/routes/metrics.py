@@ -1,0 +1,21 @@
+"""`GET /metrics`."""
+
+from fastapi import APIRouter
+from starlette.responses import PlainTextResponse, Response
+
+from service.api.dependencies import TheMetrics
+from service.api.openapi import problems
+from service.metrics import CONTENT_TYPE
+
+router = APIRouter(tags=["health"])
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    summary="Metrics for Prometheus",
+    responses=problems(),
+)
+def metrics(collected: TheMetrics) -> Response:
+    """All metrics in Prometheus' text format."""
+    return Response(collected.render(), media_type=CONTENT_TYPE)

@@ -1,0 +1,23 @@
+"""`GET /model`."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+import api_schemas as wire
+from ecg_core.errors import ModelNotReady
+from service.api.dependencies import TheRuntime
+from service.api.openapi import problems
+from service.api.presenters import json_response, model_description
+
+router = APIRouter(tags=["model"])
+
+
+@router.get(
+    "/model",
+    response_model=wire.ModelDescription,
+    summary="The model card",
+    responses=problems(ModelNotReady),
+)
+async def model(runtime: TheRuntime) -> Response:
+    """Training data, metrics, preprocessing and limits of use."""
+    return json_response(model_description(runtime.bundle, runtime.model_card))

@@ -1,0 +1,140 @@
+"""`/queries`: conditions to register, list and remove."""
+
+import base64
+import binascii
+from bisect import bisect_right
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+import api_schemas as wire
+from ecg_core.errors import (
+    BuiltInCondition,
+    ConditionNotFound,
+    DeadlineExceeded,
+    Fault,
+    FaultCode,
+    InferenceFailed,
+    InvalidQuery,
+    ModelNotReady,
+    Overloaded,
+)
+from service.api import presenters
+from service.api.dependencies import TheRuntime, TheSettings, TheUploadBudget
+from service.api.json_bodies import read_json
+from service.api.openapi import NEW_CONDITION_BODY, problems
+from service.deadline import Deadline
+from service.faults import (
+    InvalidParameter,
+    UnreadableRequest,
+    UnsupportedMediaType,
+    UploadTimedOut,
+    UploadTooLarge,
+)
+from service.queries.registration import NewCondition, register
+from service.queries.store import Code, StoreUnavailable
+
+router = APIRouter(prefix="/queries", tags=["conditions"])
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="Most conditions on one page")]
+Cursor = Annotated[
+    str | None, Query(max_length=400, description="`next_cursor` of the page before")
+]
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=wire.Condition,
+    summary="Register a condition",
+    openapi_extra={"requestBody": NEW_CONDITION_BODY},
+    responses={
+        200: {"model": wire.Condition, "description": "The condition that has this text already"},
+        **problems(
+            UnreadableRequest,
+            UploadTimedOut,
+            UploadTooLarge,
+            UnsupportedMediaType,
+            InvalidParameter,
+            InvalidQuery,
+            InferenceFailed,
+            Overloaded,
+            StoreUnavailable,
+            ModelNotReady,
+            DeadlineExceeded,
+        ),
+    },
+)
+async def add(
+    request: Request, runtime: TheRuntime, settings: TheSettings, budget: TheUploadBudget
+) -> Response:
+    """Register a condition that every diagnosis without queries asks for from now on."""
+    with budget.share() as share:
+        new = await read_json(request, wire.NewCondition, settings.upload_timeout_s, share)
+    work = partial(register, _new_condition(new), runtime.resolver, runtime.registry)
+    known, created = await runtime.workers.run(work, Deadline(settings.request_deadline_s))
+    location = {"Location": str(request.app.url_path_for("get", condition_id=known.id))}
+    answer = presenters.condition(known, runtime.familiarity)
+    return presenters.json_response(answer, 201 if created else 200, location)
+
+
+@router.get(
+    "",
+    response_model=wire.ConditionPage,
+    summary="List conditions",
+    responses=problems(InvalidParameter, ModelNotReady),
+)
+def page(runtime: TheRuntime, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    """One page of all conditions, built in and registered, sorted by id."""
+    known = sorted(runtime.registry.all(), key=lambda condition: condition.id)
+    start = 0 if cursor is None else bisect_right(known, _last_id(cursor), key=lambda c: c.id)
+    shown = known[start : start + limit]
+    more = start + limit < len(known)
+    answer = wire.ConditionPage(
+        conditions=[presenters.condition(each, runtime.familiarity) for each in shown],
+        next_cursor=_cursor_after(shown[-1].id) if more else None,
+    )
+    return presenters.json_response(answer)
+
+
+@router.get(
+    "/{condition_id}",
+    response_model=wire.Condition,
+    summary="One condition",
+    responses=problems(ConditionNotFound, ModelNotReady),
+)
+def get(condition_id: str, runtime: TheRuntime) -> Response:
+    """The condition with this id."""
+    known = runtime.registry.get(condition_id)
+    return presenters.json_response(presenters.condition(known, runtime.familiarity))
+
+
+@router.delete(
+    "/{condition_id}",
+    status_code=204,
+    summary="Remove a condition",
+    responses=problems(ConditionNotFound, BuiltInCondition, StoreUnavailable, ModelNotReady),
+)
+def remove(condition_id: str, runtime: TheRuntime) -> Response:
+    """Remove a registered condition; those of the catalogue stay."""
+    runtime.registry.remove(condition_id)
+    return Response(status_code=204)
+
+
+def _new_condition(new: wire.NewCondition) -> NewCondition:
+    codes = tuple(Code(coding.system, coding.code) for coding in new.codes)
+    return NewCondition(new.text, new.name, tuple(dict.fromkeys(new.synonyms)), codes)
+
+
+def _cursor_after(condition_id: str) -> str:
+    return base64.urlsafe_b64encode(condition_id.encode()).decode()
+
+
+def _last_id(cursor: str) -> str:
+    try:
+        return base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        fault = Fault(FaultCode.INVALID_PARAMETER, "is no cursor of ours", field="cursor")
+        raise InvalidParameter([fault]) from None

@@ -1,0 +1,65 @@
+"""The application: `create_app(settings)`. Its lifespan loads and warms the model."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+
+from service.api.bodies import UploadBudget
+from service.api.openapi import describe
+from service.api.routes import ROUTERS
+from service.errors import add_error_handlers
+from service.metrics import Metrics
+from service.runtime import RuntimeLoader, load_runtime
+from service.settings import Settings
+from service.telemetry import TelemetryMiddleware
+
+_log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings, load: RuntimeLoader = load_runtime) -> FastAPI:
+    """The service as an ASGI application; it answers once its lifespan has started.
+
+    Args:
+        settings: Its options.
+        load: Puts together what answers requests; tests hand over their own.
+    """
+    app = FastAPI(version=_version(), lifespan=_lifespan, redoc_url=None)
+    app.state.settings = settings
+    app.state.load = load
+    app.state.metrics = Metrics()
+    app.state.upload_budget = UploadBudget(settings.max_uploads_bytes)
+    app.state.runtime = None
+    app.add_middleware(TelemetryMiddleware, metrics=app.state.metrics)
+    add_error_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    describe(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    state = app.state
+    try:
+        state.runtime = await asyncio.to_thread(state.load, state.settings, state.metrics)
+    except Exception as error:
+        # No request has been seen yet, so the message can hold nobody's data.
+        _log.critical("refusing to start: %s: %s", type(error).__name__, error.__cause__ or error)
+        raise
+    _log.info("ready")
+    try:
+        yield
+    finally:
+        runtime, state.runtime = state.runtime, None
+        await asyncio.to_thread(runtime.close)
+
+
+def _version() -> str:
+    try:
+        return version("cardioquery")
+    except PackageNotFoundError:
+        return "0+unknown"

@@ -1,0 +1,95 @@
+"""Prometheus metrics of one app. Labels have few values, and none comes from the caller."""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+STAGE_BUCKETS_S = (
+    0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Metrics:
+    """The metrics of one app, in a registry of their own: several apps can share a process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._stages = Histogram(
+            "cardioquery_stage_seconds",
+            "Time of each stage of a diagnosis",
+            ["stage"],
+            buckets=STAGE_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._requests = self._counter(
+            "requests", "Requests by route, method and status", "route", "method", "status"
+        )
+        self._errors = self._counter("errors", "Problems by type", "type")
+        self._embeddings = self._counter(
+            "query_embeddings", "Query embeddings that were at hand or had to be made", "result"
+        )
+        self._warnings = self._counter(
+            "quality_warnings", "Warnings about recordings and queries that were scored", "code"
+        )
+        self._findings = self._counter(
+            "findings", "Findings by how familiar the model is with the query", "familiarity"
+        )
+        self._model = Gauge(
+            "cardioquery_model_info",
+            "1 for the model in use",
+            ["name", "version", "digest"],
+            registry=self.registry,
+        )
+        self.waiting = Gauge(
+            "cardioquery_queue_waiting", "Diagnoses waiting for their turn", registry=self.registry
+        )
+        self.running = Gauge(
+            "cardioquery_queue_running", "Diagnoses being computed", registry=self.registry
+        )
+
+        self.lookups(hits=0, misses=0)
+        self.findings(dict.fromkeys(("known", "near", "unseen"), 0))
+
+    def request(self, route: str, method: str, status: int) -> None:
+        """Count a request that was answered."""
+        label = method if method in _METHODS else "other"
+        self._requests.labels(route, label, str(status)).inc()
+
+    def error(self, problem: str) -> None:
+        """Count a problem by its type."""
+        self._errors.labels(problem).inc()
+
+    def lookups(self, hits: int, misses: int) -> None:
+        """Count query embeddings that were at hand, and such as had to be made."""
+        self._embeddings.labels("hit").inc(hits)
+        self._embeddings.labels("miss").inc(misses)
+
+    def stages(self, durations_s: Mapping[str, float]) -> None:
+        """Observe how long each stage took."""
+        for stage, seconds in durations_s.items():
+            self._stages.labels(stage).observe(seconds)
+
+    def warnings(self, codes: Iterable[str]) -> None:
+        """Count warnings by code."""
+        for code in codes:
+            self._warnings.labels(code).inc()
+
+    def findings(self, familiarities: Mapping[str, int]) -> None:
+        """Count findings by familiarity."""
+        for familiarity, count in familiarities.items():
+            self._findings.labels(familiarity).inc(count)
+
+    def model(self, name: str, version: str, digest: str) -> None:
+        """Name the model in use."""
+        self._model.clear()
+        self._model.labels(name, version, digest).set(1)
+
+    def render(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(f"cardioquery_{name}", documentation, labels, registry=self.registry)

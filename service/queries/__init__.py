@@ -1,0 +1,1 @@
+"""What can be asked: the registry of conditions, and the embeddings of queries."""

@@ -1,0 +1,215 @@
+"""The registry of conditions: the catalogue's, and those that were registered.
+
+What is registered lives in the store. A snapshot of it is kept in the process and taken anew
+whenever the store's revision moves, so that a condition registered by another process is found.
+"""
+
+import hashlib
+import logging
+import re
+import threading
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_core.errors import BuiltInCondition, ConditionNotFound, FaultCode, InvalidQuery
+from service.queries.conditions import KnownCondition, term_key
+from service.queries.store import Code, ConditionStore, StoredCondition, StoreUnavailable
+
+_SLUG_CHARACTERS = 48
+_UNIT_TOLERANCE = 1e-3
+_NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What someone asks to be registered; the text has been checked and names nothing known.
+
+    Attributes:
+        text: What is asked of the model, in the caller's words.
+        term: The same without words of doubt, as a query for it is understood.
+        name: A short name.
+        synonyms: Other wordings.
+        codes: Codes of terminologies.
+    """
+
+    text: str
+    term: str
+    name: str
+    synonyms: tuple[str, ...] = ()
+    codes: tuple[Code, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """Registered conditions at one revision of the store."""
+
+    revision: int = -1
+    by_id: Mapping[str, KnownCondition] = field(default_factory=dict)
+    by_key: Mapping[str, KnownCondition] = field(default_factory=dict)
+
+
+class ConditionRegistry:
+    """Finds, lists, adds and removes conditions; safe to call from several threads."""
+
+    def __init__(
+        self,
+        built_in: Iterable[KnownCondition],
+        store: ConditionStore,
+        embed: Callable[[str], NDArray[np.float32]],
+        encoder_digest: str,
+        dimension: int,
+        max_registered: int,
+    ) -> None:
+        self._built_in = {condition.id: condition for condition in built_in}
+        self._built_in_keys = {
+            term_key(wording): condition
+            for condition in self._built_in.values()
+            for wording in condition.wordings
+        }
+        self._store = store
+        self._embed = embed
+        self._encoder_digest = encoder_digest
+        self._dimension = dimension
+        self._max_registered = max_registered
+        self._refreshing = threading.Lock()
+        self._snapshot = _Snapshot()
+
+    def check(self) -> None:
+        """Make sure that the store answers, and take over what has changed in it.
+
+        Raises:
+            StoreUnavailable: It does not.
+        """
+        revision = self._store.revision()
+        if revision != self._snapshot.revision:
+            with self._refreshing:
+                if revision > self._snapshot.revision:
+                    self._snapshot = self._taken(revision)
+
+    def all(self) -> tuple[KnownCondition, ...]:
+        """Every condition: the catalogue's in its order, then the registered ones in theirs."""
+        return (*self._built_in.values(), *self._current().by_id.values())
+
+    def get(self, condition_id: str) -> KnownCondition:
+        """The condition with this id.
+
+        Raises:
+            ConditionNotFound: There is none.
+        """
+        found = self._built_in.get(condition_id) or self._current().by_id.get(condition_id)
+        if found is None:
+            raise ConditionNotFound
+        return found
+
+    def finder(self) -> Callable[[str], KnownCondition | None]:
+        """Looks up wordings in one and the same state of the registry.
+
+        A wording goes on naming the condition that it named first, the catalogue's before all.
+        """
+        registered = self._current().by_key
+        return lambda text: self._built_in_keys.get(key := term_key(text)) or registered.get(key)
+
+    def add(self, registration: Registration) -> tuple[KnownCondition, bool]:
+        """Register a condition, or hand over the one that has this text already.
+
+        Returns:
+            The condition, and whether it is new.
+
+        Raises:
+            InvalidQuery: There are too many.
+            StoreUnavailable: It could not be kept.
+        """
+        self.check()
+        existing = self.finder()(registration.term)
+        if existing is not None:
+            return existing, False
+        self._refuse_too_many()
+        stored = self._stored(registration)
+        kept = self._store.add(stored)
+        self.check()
+        return self.get(kept.id), kept is stored
+
+    def remove(self, condition_id: str) -> None:
+        """Remove a registered condition.
+
+        Raises:
+            BuiltInCondition: It belongs to the catalogue.
+            ConditionNotFound: There is none with this id.
+            StoreUnavailable: The store does not answer.
+        """
+        if condition_id in self._built_in:
+            raise BuiltInCondition
+        if not self._store.remove(condition_id):
+            raise ConditionNotFound
+        self.check()
+
+    def renew_embeddings(self) -> int:
+        """Recompute and keep embeddings of another text encoder, or broken ones; how many."""
+        stale = [condition for condition in self._store.all() if not self._fits(condition)]
+        for condition in stale:
+            embedding = self._embed(condition.text)
+            self._store.update_embedding(condition.id, embedding, self._encoder_digest)
+        return len(stale)
+
+    def _current(self) -> _Snapshot:
+        """The newest state; if the store fails, the last that was seen (readiness reports it)."""
+        try:
+            self.check()
+        except StoreUnavailable:
+            _log.error("the store of conditions does not answer: using its last known state")
+        return self._snapshot
+
+    def _taken(self, revision: int) -> _Snapshot:
+        by_id: dict[str, KnownCondition] = {}
+        by_key: dict[str, KnownCondition] = {}
+        for stored in self._store.all():
+            condition = KnownCondition.from_stored(stored, self._embedding_of(stored))
+            by_id[stored.id] = condition
+            for key in (stored.term, *map(term_key, condition.wordings)):
+                by_key.setdefault(key, condition)
+        return _Snapshot(revision, by_id, by_key)
+
+    def _embedding_of(self, stored: StoredCondition) -> NDArray[np.float32]:
+        """Its stored embedding; a replica with another text encoder may have written another's."""
+        return stored.embedding if self._fits(stored) else self._embed(stored.text)
+
+    def _fits(self, stored: StoredCondition) -> bool:
+        embedding = stored.embedding
+        return (
+            stored.encoder_digest == self._encoder_digest
+            and embedding.shape == (self._dimension,)
+            and bool(abs(float(np.linalg.norm(embedding)) - 1.0) < _UNIT_TOLERANCE)
+        )
+
+    def _refuse_too_many(self) -> None:
+        if len(self._snapshot.by_id) >= self._max_registered:
+            detail = f"at most {self._max_registered} conditions can be registered: remove some"
+            raise InvalidQuery.of(FaultCode.TOO_MANY_QUERIES, detail)
+
+    def _stored(self, registration: Registration) -> StoredCondition:
+        term = term_key(registration.term)
+        return StoredCondition(
+            id=_condition_id(registration.name, term),
+            name=registration.name,
+            text=registration.text,
+            term=term,
+            synonyms=registration.synonyms,
+            codes=registration.codes,
+            created_at=datetime.now(UTC),
+            embedding=self._embed(registration.text),
+            encoder_digest=self._encoder_digest,
+        )
+
+
+def _condition_id(name: str, term: str) -> str:
+    """A slug of the name and a short hash of the term: the same on every replica."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = _NOT_IN_SLUG.sub("-", plain)[:_SLUG_CHARACTERS].strip("-") or "condition"
+    return f"{slug}-{hashlib.sha256(term.encode()).hexdigest()[:8]}"

@@ -1,0 +1,85 @@
+"""Where registered conditions are kept, and what any store must do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_core.errors import CapacityError
+
+
+class StoreUnavailable(CapacityError):
+    """The store of registered conditions cannot be read or written."""
+
+
+class Code(NamedTuple):
+    """A code of a terminology."""
+
+    system: str
+    code: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class StoredCondition:
+    """A condition that was registered, with its embedding.
+
+    Attributes:
+        id: Follows from name and term, so that every replica gives it the same one.
+        name: Its short name.
+        text: What is asked of the model.
+        term: The text in its normalised form; no two stored conditions have the same.
+        synonyms: Other wordings, as they were given.
+        codes: Codes of terminologies.
+        created_at: When it was registered, UTC.
+        embedding: Unit vector, shape (dimension,).
+        encoder_digest: Of the text encoder and prompts that made the embedding.
+    """
+
+    id: str
+    name: str
+    text: str
+    term: str
+    synonyms: tuple[str, ...]
+    codes: tuple[Code, ...]
+    created_at: datetime
+    embedding: NDArray[np.float32]
+    encoder_digest: str
+
+
+class ConditionStore(Protocol):
+    """Keeps registered conditions; safe to call from several threads.
+
+    Every method raises StoreUnavailable if the store cannot be reached.
+    """
+
+    def add(self, condition: StoredCondition) -> StoredCondition:
+        """Keep a condition for good before returning; of one term, the first stays.
+
+        Returns:
+            The condition that is kept under this term: the one given, or an earlier one.
+        """
+        ...
+
+    def remove(self, condition_id: str) -> bool:
+        """Remove a condition; False if there is none with this id."""
+        ...
+
+    def all(self) -> tuple[StoredCondition, ...]:
+        """Every stored condition, in the order in which they were added."""
+        ...
+
+    def revision(self) -> int:
+        """A number that changes whenever any process adds, removes or updates a condition."""
+        ...
+
+    def update_embedding(
+        self, condition_id: str, embedding: NDArray[np.float32], encoder_digest: str
+    ) -> None:
+        """Replace an embedding that another text encoder made."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the store."""
+        ...

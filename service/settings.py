@@ -1,0 +1,111 @@
+"""The service's options: the only place that reads the environment.
+
+Each is set by `CARDIOQUERY_` and its name in capitals. What shapes an answer (preprocessing,
+prompts, calibration) is not here: it comes from the bundle.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PositiveInt = Annotated[int, Field(ge=1)]
+PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+_MEBIBYTE = 1024 * 1024
+
+
+def default_bundle_dir() -> Path:
+    """Where the shipped bundle lies: inside this package."""
+    return Path(__file__).parent / "bundle"
+
+
+def default_store_path() -> Path:
+    """The user's data folder, by the XDG base directory specification."""
+    stated = os.environ.get("XDG_DATA_HOME", "")
+    base = Path(stated) if Path(stated).is_absolute() else Path.home() / ".local" / "share"
+    return base / "cardioquery" / "conditions.sqlite3"
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """Options of one service process. Every one says what follows from it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CARDIOQUERY_", frozen=True, use_attribute_docstrings=True
+    )
+
+    bundle_dir: Path = Field(default_factory=default_bundle_dir)
+    """Folder of the model's bundle. Another bundle gives other answers: its digest stands in each
+    of them. The service refuses to start if a file does not match the manifest."""
+
+    store_path: Path = Field(default_factory=default_store_path)
+    """SQLite file with the conditions that were registered. Processes on one machine may share
+    it; on a network file system its locks are not to be trusted. Losing it loses the conditions."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback opens the service to the network, and it asks
+    for no key: put it behind a proxy that does."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """Port to listen on; 0 takes a free one, named in the log."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level of log lines. Above `info` there is no line for each request."""
+
+    max_upload_bytes: Annotated[int, Field(ge=_MEBIBYTE // 8)] = 32 * _MEBIBYTE
+    """Largest request body, and largest file after unpacking. Each upload is held in memory."""
+
+    max_uploads_bytes: PositiveInt = 256 * _MEBIBYTE
+    """Most bytes of all uploads held at once. When they are reached, requests are refused with 503
+    until others have been answered: this bounds the process's memory."""
+
+    upload_timeout_s: PositiveSeconds = 30.0
+    """Longest time for a request's body to arrive. A client slower than that is refused with 408;
+    too low a value refuses honest clients on slow lines."""
+
+    max_queries: PositiveInt = 10_000
+    """Most queries in one request. Time grows with their number, most of all if they were not
+    asked before: each new text costs several milliseconds to embed."""
+
+    max_query_characters: Annotated[int, Field(ge=1, le=10_000)] = 300
+    """Longest query. Beyond the text encoder's limit of tokens the rest of it would go unread."""
+
+    max_registered_conditions: PositiveInt = 2_000
+    """Most conditions that may be registered besides the catalogue's. A diagnosis without queries
+    asks for all of them."""
+
+    max_concurrent_diagnoses: PositiveInt = Field(default_factory=available_cores)
+    """Diagnoses computed at the same time. More than there are cores makes each slower and none
+    sooner."""
+
+    max_waiting_diagnoses: Annotated[int, Field(ge=0)] = 64
+    """Diagnoses that may wait for their turn; the next is refused with 503 at once. A long queue
+    turns a peak into waiting, a short one into refusals."""
+
+    request_deadline_s: PositiveSeconds = 30.0
+    """Longest time for an answer once the upload is there, waiting included; then 504."""
+
+    embedding_cache_entries: Annotated[int, Field(ge=1)] = 20_000
+    """Free-text queries whose embeddings are kept (about 2 kB each). A query that was dropped is
+    embedded anew, some milliseconds slower, with the same answer."""
+
+    intra_op_threads: PositiveInt = 1
+    """Threads for one inference. One gives the best throughput when several diagnoses run at
+    once; more shorten a single one on idle cores."""
+
+    providers: Annotated[tuple[Literal["cpu", "cuda"], ...], Field(min_length=1)] = ("cpu",)
+    """Execution providers, in order of preference, as a JSON list. The service refuses to start
+    unless every one of them is active: a GPU that is not there must not go unnoticed."""
+
+    @model_validator(mode="after")
+    def _one_upload_fits(self) -> Self:
+        if self.max_uploads_bytes < self.max_upload_bytes:
+            raise ValueError("max_uploads_bytes must be at least max_upload_bytes")
+        return self

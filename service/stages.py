@@ -1,0 +1,27 @@
+"""How long each stage of a diagnosis takes."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class StageClock:
+    """Adds up the seconds of named stages, in the order in which they first ran."""
+
+    def __init__(self) -> None:
+        self.durations_s: dict[str, float] = {}
+        self._started = time.perf_counter()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what runs inside."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            passed = time.perf_counter() - started
+            self.durations_s[name] = self.durations_s.get(name, 0.0) + passed
+
+    def finish(self) -> dict[str, float]:
+        """The stages, and `total` since the clock was made."""
+        return self.durations_s | {"total": time.perf_counter() - self._started}

@@ -1,0 +1,172 @@
+"""What a request leaves behind: its id, one JSON log line, and metrics. Nothing about a patient.
+
+No log line, metric label or header holds signal data, file names, header comments, query texts or
+query strings; a route is named by its template.
+"""
+
+import json
+import logging
+import re
+import secrets
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ecg_core.errors import EcgError
+from service.errors import INTERNAL_ERROR, error_response, http_problem_type, problem_type
+from service.metrics import Metrics
+
+REQUEST_ID_HEADER = "X-Request-ID"
+CLIENT_CLOSED_REQUEST = 499
+
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+_log = logging.getLogger("service.access")
+
+
+def new_request_id() -> str:
+    """A ULID: 48 bits of milliseconds and 80 random ones, so that ids sort by time."""
+    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def request_id_of(headers: Headers) -> str:
+    """The caller's request id if it is a sane one, else a new one."""
+    stated = headers.get(REQUEST_ID_HEADER, "")
+    return stated if _SANE_REQUEST_ID.fullmatch(stated) else new_request_id()
+
+
+def server_timing(durations_s: Mapping[str, float]) -> str:
+    """The `Server-Timing` header: each stage in milliseconds."""
+    return ", ".join(f"{stage};dur={1000 * s:.3f}" for stage, s in durations_s.items())
+
+
+class TelemetryMiddleware:
+    """Gives each request an id, answers what nobody else caught, and writes down how it went."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; other scopes pass through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = request_id_of(Headers(scope=scope))
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.perf_counter()
+        response = _ObservedSend(send, request_id)
+        try:
+            await self._app(scope, receive, response)
+        except ClientDisconnect:
+            response.status = CLIENT_CLOSED_REQUEST
+        except Exception as error:
+            scope["state"]["error"] = error
+            if response.status is not None:
+                raise
+            await error_response(error, request_id)(scope, receive, response)
+        finally:
+            self._write_down(scope, response.status, time.perf_counter() - started)
+
+    def _write_down(self, scope: Scope, status: int | None, duration_s: float) -> None:
+        state, method = scope["state"], scope["method"]
+        route = getattr(scope.get("route"), "path", "unmatched")
+        # Nothing was sent: the server went down, or the client did.
+        status = CLIENT_CLOSED_REQUEST if status is None else status
+        self._metrics.request(route, method, status)
+        error = state.get("error")
+        if status >= 400 and status != CLIENT_CLOSED_REQUEST:
+            self._metrics.error(_problem_slug(error, status))
+        if error is not None and (status == INTERNAL_ERROR.status or error.__cause__):
+            _log.error("failed", exc_info=error, extra={"request_id": state["request_id"]})
+        _log.info(
+            "request",
+            extra={
+                "request_id": state["request_id"],
+                "method": method,
+                "route": route,
+                "status": status,
+                "duration_ms": round(1000 * duration_s, 2),
+            },
+        )
+
+
+class _ObservedSend:
+    """Adds the request's id to the response and remembers its status."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)[REQUEST_ID_HEADER] = self._request_id
+        await self._send(message)
+
+
+def _problem_slug(error: object, status: int) -> str:
+    if isinstance(error, EcgError):
+        return problem_type(type(error)).slug
+    return (
+        INTERNAL_ERROR.slug if status == INTERNAL_ERROR.status else http_problem_type(status).slug
+    )
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line. Of an exception: its class and where, never its message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of one record."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _message(record),
+        }
+        line |= {key: value for key in _EXTRA if (value := getattr(record, key, None)) is not None}
+        if record.exc_info and record.exc_info[0] is not None:
+            line |= _exception(record.exc_info[1], record.exc_info[2])
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+_EXTRA = ("request_id", "method", "route", "status", "duration_ms")
+_OUR_LOGGERS = ("service", "ecg_core", "cardioquery", "uvicorn")
+
+
+def _message(record: logging.LogRecord) -> str:
+    """What we wrote ourselves; others' messages and tracebacks may quote anything."""
+    message = record.getMessage()
+    if record.name.partition(".")[0] not in _OUR_LOGGERS or message.startswith("Traceback"):
+        return "(withheld)"
+    return message
+
+
+def _exception(error: BaseException | None, trace: TracebackType | None) -> dict[str, object]:
+    cause = None if error is None else error.__cause__
+    frames = traceback.extract_tb(trace)
+    return {
+        "exception": type(error).__name__,
+        "cause": None if cause is None else type(cause).__name__,
+        "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+
+
+def configure_logging(level: str) -> None:
+    """Send every log line of this process to standard output as JSON."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    # The access line above says more, and nothing that it should not.
+    logging.getLogger("uvicorn.access").disabled = True

@@ -1,0 +1,120 @@
+"""Where cores are kept busy: off the event loop, so many at once, and so many waiting."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from ecg_core.errors import DeadlineExceeded, Overloaded
+from service.deadline import Deadline
+
+T = TypeVar("T")
+
+
+class Level(Protocol):
+    """A gauge that goes up and down."""
+
+    def inc(self) -> None:
+        """One more."""
+
+    def dec(self) -> None:
+        """One less."""
+
+
+class WorkerPool:
+    """Runs functions in threads; refuses at once what it could not run in time anyway."""
+
+    def __init__(self, running: int, waiting: int, running_level: Level, waiting_level: Level):
+        self._executor = ThreadPoolExecutor(running, thread_name_prefix="diagnosis")
+        self._free = asyncio.Semaphore(running)
+        self._max_waiting = waiting
+        self._waiting = 0
+        self._running_level = running_level
+        self._waiting_level = waiting_level
+
+    @property
+    def full(self) -> bool:
+        """Whether the next piece of work would be refused."""
+        return self._free.locked() and self._waiting >= self._max_waiting
+
+    async def run(self, work: Callable[[], T], deadline: Deadline) -> T:
+        """The result of `work`, which should ask `deadline` whether to go on.
+
+        A caller that is cancelled while waiting is skipped; one that is cancelled or out of time
+        later lets go of the result, and its place is free as soon as the work has noticed.
+
+        Raises:
+            Overloaded: Too many are waiting.
+            DeadlineExceeded: The time was up before there was a result.
+        """
+        await self._take_place(deadline)
+        try:
+            result = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        except BaseException:
+            self._free.release()
+            raise
+        self._running_level.inc()
+        result.add_done_callback(self._give_place_back)
+        try:
+            async with asyncio.timeout(deadline.remaining_s):
+                return await asyncio.shield(result)
+        except TimeoutError as error:
+            raise DeadlineExceeded from error
+        finally:
+            deadline.abandon()
+
+    def shut_down(self) -> None:
+        """Let the threads end after what they are at."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    async def _take_place(self, deadline: Deadline) -> None:
+        if self.full:
+            raise Overloaded
+        self._waiting += 1
+        self._waiting_level.inc()
+        try:
+            async with asyncio.timeout(deadline.remaining_s):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise DeadlineExceeded from error
+        finally:
+            self._waiting -= 1
+            self._waiting_level.dec()
+
+    def _give_place_back(self, result: "asyncio.Future[T]") -> None:
+        self._free.release()
+        self._running_level.dec()
+        if not result.cancelled():
+            # Marks the exception as seen: if the caller has gone, nobody else will look.
+            result.exception()
+
+
+async def unless_disconnected(receive: Receive, work: Awaitable[T]) -> T:
+    """The result of `work`, which is cancelled if the client hangs up first.
+
+    Args:
+        receive: Of a request whose body has been read to its end.
+        work: What the client waits for.
+
+    Raises:
+        ClientDisconnect: The client hung up.
+    """
+    task = asyncio.ensure_future(work)
+    watcher = asyncio.ensure_future(_disconnection(receive))
+    try:
+        await asyncio.wait((task, watcher), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise ClientDisconnect
+    finally:
+        for future in (task, watcher):
+            future.cancel()
+        await asyncio.gather(task, watcher, return_exceptions=True)
+
+
+async def _disconnection(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

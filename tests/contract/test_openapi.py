@@ -1,0 +1,79 @@
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from api_schemas import PROBLEM_MEDIA_TYPE
+from service.errors import PROBLEM_TYPES
+
+# What api.md says each route answers; access and rate limits come later.
+STATUSES = {
+    ("post", "/diagnose"): {200, 400, 408, 413, 415, 422, 500, 503, 504},
+    ("post", "/queries"): {200, 201, 400, 408, 413, 415, 422, 500, 503, 504},
+    ("get", "/queries"): {200, 422, 500, 503},
+    ("get", "/queries/{condition_id}"): {200, 404, 500, 503},
+    ("delete", "/queries/{condition_id}"): {204, 404, 409, 500, 503},
+    ("get", "/model"): {200, 500, 503},
+    ("get", "/healthz"): {200, 500},
+    ("get", "/readyz"): {200, 500, 503},
+    ("get", "/metrics"): {200, 500},
+}
+
+
+@pytest.fixture(scope="module")
+def schema(client: TestClient) -> dict[str, Any]:
+    response = client.get("/openapi.json")
+    assert response.status_code == 200
+    document: dict[str, Any] = response.json()
+    return document
+
+
+def operations(schema: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (method, path): operation
+        for path, methods in schema["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_every_route_and_status_of_the_contract_is_there(schema: dict[str, Any]) -> None:
+    found = {
+        key: {int(status) for status in operation["responses"]}
+        for key, operation in operations(schema).items()
+    }
+    assert found == STATUSES
+
+
+def test_every_error_is_problem_json(schema: dict[str, Any]) -> None:
+    for operation in operations(schema).values():
+        for status, response in operation["responses"].items():
+            if status >= "400":
+                (media_type,) = response["content"]
+                assert media_type == PROBLEM_MEDIA_TYPE
+                reference = response["content"][media_type]["schema"]["$ref"]
+                assert reference == "#/components/schemas/Problem"
+
+
+def test_every_domain_error_is_there(schema: dict[str, Any]) -> None:
+    known = schema["components"]["schemas"]["Problem"]["properties"]["type"]["examples"]
+    assert set(known) == {kind.uri for kind in PROBLEM_TYPES.values()}
+
+
+def test_the_form_of_an_upload_is_described(schema: dict[str, Any]) -> None:
+    body = operations(schema)[("post", "/diagnose")]["requestBody"]
+    form = body["content"]["multipart/form-data"]["schema"]
+    assert set(form["properties"]) == {
+        "recording", "queries", "top_k", "sampling_rate_hz", "units", "lead_order",
+        "allow_missing_leads",
+    }  # fmt: skip
+
+
+def test_examples_are_shown(schema: dict[str, Any]) -> None:
+    for name in ("Diagnosis", "Condition", "ModelDescription", "Problem"):
+        assert schema["components"]["schemas"][name]["examples"], name
+
+
+def test_the_docs_page_is_there(client: TestClient) -> None:
+    response = client.get("/docs")
+    assert response.status_code == 200
+    assert "/openapi.json" in response.text

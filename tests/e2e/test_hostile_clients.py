@@ -1,0 +1,168 @@
+"""Clients that lie about lengths, dawdle or hang up; after each the next request is answered."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import httpx
+import pytest
+
+from tests.builders import make_wfdb
+from tests.e2e.conftest import Server
+from tests.service_fixtures import as_upload
+
+HEAD = (
+    b"POST /diagnose HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: multipart/form-data; boundary=line\r\n"
+)
+PART = b'--line\r\nContent-Disposition: form-data; name="recording"; filename="a.csv"\r\n\r\n'
+MAX_UPLOAD_BYTES = 2_000_000
+
+
+@pytest.fixture(autouse=True)
+def next_request_is_answered(server: Server) -> Iterator[None]:
+    yield
+    started = time.monotonic()
+    with server.client() as client:
+        response = client.post(
+            "/diagnose", files=as_upload(make_wfdb()), data={"queries": ["sinus rhythm"]}
+        )
+    assert response.status_code == 200
+    assert time.monotonic() - started < 5
+
+
+def head_and_body(connection: socket.socket) -> tuple[bytes, bytes]:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        chunk = connection.recv(65536)
+        assert chunk, "no answer"
+        received += chunk
+    head, body = received.split(b"\r\n\r\n", 1)
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
+    length = int(lengths[0].split(b":")[1])
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head.lower(), body
+
+
+def answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
+    """The response's status and its problem."""
+    head, body = head_and_body(connection)
+    assert b"application/problem+json" in head
+    return int(head.split()[1]), json.loads(body)
+
+
+def chunked(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+def test_more_than_the_announced_bytes_are_not_read(server: Server) -> None:
+    with server.connect() as connection:
+        connection.sendall(HEAD + b"Content-Length: 20\r\n\r\n" + PART + b"0" * 100_000)
+        # The server itself may answer first: what follows the 20 bytes is no request.
+        assert b" 400 " in head_and_body(connection)[0].splitlines()[0]
+
+
+def test_an_announced_length_over_the_limit_is_refused_before_it_is_sent(server: Server) -> None:
+    with server.connect() as connection:
+        head = HEAD + b"Content-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n"
+        started = time.monotonic()
+        connection.sendall(head)
+        assert answer(connection)[0] == 413
+        assert time.monotonic() - started < 1
+
+
+def test_a_body_without_a_length_is_bounded(server: Server) -> None:
+    with server.connect() as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(PART))
+        block = chunked(b"0" * 100_000)
+        for _ in range(MAX_UPLOAD_BYTES // 100_000 + 1):
+            connection.sendall(block)
+        status, problem = answer(connection)
+    assert (status, problem["type"]) == (413, "urn:cardioquery:problem:upload-too-large")
+
+
+def test_a_client_that_sends_on_and_on_is_cut_off(server: Server) -> None:
+    block = chunked(b"0" * 100_000)
+    sent = 0
+    with server.connect() as connection, suppress(OSError):
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(PART))
+        while sent < 1000:
+            connection.sendall(block)
+            sent += 1
+    assert sent < 500
+
+
+def test_an_honest_client_gets_to_read_the_refusal(server: Server) -> None:
+    files = [("recording", ("a.csv", b"0" * (MAX_UPLOAD_BYTES + 500_000)))]
+    with server.client() as client:
+        response = client.post("/diagnose", files=files)
+    assert response.status_code == 413
+
+
+def test_a_client_that_announces_more_than_it_sends_is_timed_out(server: Server) -> None:
+    with server.connect() as connection:
+        connection.sendall(HEAD + b"Content-Length: 50000\r\n\r\n" + PART)
+        started = time.monotonic()
+        status, problem = answer(connection)
+        assert time.monotonic() - started < 5
+    assert (status, problem["type"]) == (408, "urn:cardioquery:problem:upload-timed-out")
+
+
+def test_a_client_that_sends_a_byte_at_a_time_is_timed_out(server: Server) -> None:
+    with server.connect() as connection:
+        connection.sendall(HEAD + b"Content-Length: 50000\r\n\r\n" + PART)
+        connection.settimeout(0.2)
+        started = time.monotonic()
+        received = b""
+        while not received and time.monotonic() - started < 10:
+            connection.sendall(b"0")
+            try:
+                received = connection.recv(65536)
+            except TimeoutError:
+                continue
+        assert received.startswith(b"HTTP/1.1 408")
+        assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("sent", [b"", PART, PART + b"0" * 50_000])
+def test_a_client_that_hangs_up_half_way_is_forgotten(server: Server, sent: bytes) -> None:
+    for _ in range(5):
+        with server.connect() as connection:
+            connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n" + sent)
+
+
+def test_a_client_that_hangs_up_while_it_waits_is_forgotten(server: Server) -> None:
+    request = httpx.Request("POST", server.url + "/diagnose", files=as_upload(make_wfdb()))
+    body = request.read()
+    lines = [f"{name}: {value}\r\n" for name, value in request.headers.items()]
+    raw = b"POST /diagnose HTTP/1.1\r\n" + "".join(lines).encode() + b"\r\n" + body
+    for _ in range(10):
+        with server.connect() as connection:
+            connection.sendall(raw)
+    time.sleep(0.5)
+    with server.client() as client:
+        text = client.get("/metrics").text
+    assert "cardioquery_queue_running 0.0" in text
+    assert "cardioquery_queue_waiting 0.0" in text
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"rubbish\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        HEAD + b"Content-Length: -1\r\n\r\n",
+        HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_refused(server: Server, raw: bytes) -> None:
+    with server.connect() as connection:
+        connection.sendall(raw)
+        connection.shutdown(socket.SHUT_WR)
+        received = connection.recv(65536)
+    assert received == b"" or received.split()[1].startswith(b"4")

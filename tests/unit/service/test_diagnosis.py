@@ -1,0 +1,182 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from ecg_core.calibration import Calibration
+from ecg_core.errors import (
+    DeadlineExceeded,
+    Fault,
+    FaultCode,
+    InferenceFailed,
+    InputError,
+    InvalidQuery,
+    UnsupportedFormat,
+    UnusableRecording,
+)
+from ecg_core.leads import LEADS
+from ecg_core.readers import UploadedFile
+from service.deadline import no_checkpoint
+from service.diagnosis import Diagnosis, DiagnosisEngine, DiagnosisRequest
+from service.faults import InvalidParameter
+from tests.builders import make_recording, make_wfdb
+from tests.service_fixtures import FakeEcgEncoder, make_engine
+
+STAGES = ("parse", "quality", "embed_queries", "preprocess", "encode", "fuse", "total")
+
+
+def request(*queries: str, **options: object) -> DiagnosisRequest:
+    return DiagnosisRequest(tuple(make_wfdb()), queries, **options)  # type: ignore[arg-type]
+
+
+def probabilities(diagnosis: Diagnosis) -> dict[str, float]:
+    return {finding.query.text: finding.probability for finding in diagnosis.findings}
+
+
+@pytest.fixture
+def engine() -> DiagnosisEngine:
+    return make_engine()
+
+
+def test_findings_are_ranked_by_probability(engine: DiagnosisEngine) -> None:
+    findings = engine.diagnose(request("sinus rhythm", "AFib", "something unheard of")).findings
+    assert [finding.rank for finding in findings] == [1, 2, 3]
+    ranked = [finding.probability for finding in findings]
+    assert ranked == sorted(ranked, reverse=True)
+    assert all(0 <= probability <= 1 for probability in ranked)
+
+
+def test_top_k_cuts_the_ranking_and_changes_nothing_else(engine: DiagnosisEngine) -> None:
+    texts = ("sinus rhythm", "AFib", "something unheard of")
+    everything = engine.diagnose(request(*texts)).findings
+    assert [f.probability for f in engine.diagnose(request(*texts, top_k=2)).findings] == [
+        f.probability for f in everything[:2]
+    ]
+    assert len(engine.diagnose(request(*texts, top_k=99)).findings) == 3
+
+
+def test_adding_removing_or_reordering_queries_changes_no_other_probability(
+    engine: DiagnosisEngine,
+) -> None:
+    texts = ["sinus rhythm", "AFib", "no atrial fibrillation", "something unheard of"]
+    together = probabilities(engine.diagnose(request(*texts)))
+    turned = probabilities(engine.diagnose(request(*reversed(texts))))
+    for text in texts:
+        alone = probabilities(engine.diagnose(request(text)))
+        assert alone[text] == pytest.approx(together[text], abs=1e-7)
+        assert turned[text] == pytest.approx(together[text], abs=1e-7)
+
+
+def test_a_negated_query_gets_the_complement_and_says_so(engine: DiagnosisEngine) -> None:
+    diagnosis = engine.diagnose(request("atrial fibrillation", "no atrial fibrillation"))
+    found = {finding.query.text: finding for finding in diagnosis.findings}
+    plain, negated = found["atrial fibrillation"], found["no atrial fibrillation"]
+    assert negated.probability == pytest.approx(1 - plain.probability)
+    assert negated.query.negated
+    assert not plain.query.negated
+    assert [(w.code, w.query) for w in diagnosis.warnings if w.query] == [
+        ("negated_query", "no atrial fibrillation")
+    ]
+
+
+def test_only_known_conditions_are_called_calibrated() -> None:
+    engine = make_engine(calibration=Calibration(unseen_bias=-20.0))
+    findings = engine.diagnose(request("AFib", "something unheard of")).findings
+    known, unseen = sorted(findings, key=lambda finding: finding.rank)
+    assert (known.calibrated, known.standing.familiarity) == (True, "known")
+    assert (unseen.calibrated, unseen.standing.familiarity) == (False, "unseen")
+    assert unseen.probability < 1e-6
+
+
+def test_each_stage_is_timed_and_the_total_holds_them_all(engine: DiagnosisEngine) -> None:
+    durations_s = engine.diagnose(request("AFib")).durations_s
+    assert set(durations_s) == set(STAGES)
+    stages = sum(seconds for stage, seconds in durations_s.items() if stage != "total")
+    assert 0 < stages <= durations_s["total"]
+
+
+def test_missing_leads_are_refused_by_name_unless_allowed(engine: DiagnosisEngine) -> None:
+    leads = [lead for lead in LEADS if lead not in ("V3", "aVR")]
+    files = tuple(make_wfdb(make_recording(leads=leads)))
+    with pytest.raises(UnusableRecording) as caught:
+        engine.diagnose(DiagnosisRequest(files, ("AFib",)))
+    assert [(f.code, f.lead) for f in caught.value.faults] == [(FaultCode.MISSING_LEAD, "V3")]
+    allowed = engine.diagnose(DiagnosisRequest(files, ("AFib",), allow_missing_leads=True))
+    assert any("V3" in step for step in allowed.steps)
+
+
+def test_faults_of_recording_and_queries_are_told_at_once(engine: DiagnosisEngine) -> None:
+    leads = [lead for lead in LEADS if lead != "V3"]
+    files = tuple(make_wfdb(make_recording(leads=leads)))
+    with pytest.raises(UnusableRecording) as caught:
+        engine.diagnose(DiagnosisRequest(files, ("AFib", "")))
+    assert [f.code for f in caught.value.faults] == [FaultCode.MISSING_LEAD, FaultCode.EMPTY_QUERY]
+
+
+def test_faults_of_fields_and_queries_are_told_at_once(engine: DiagnosisEngine) -> None:
+    fault = Fault(FaultCode.INVALID_PARAMETER, "no", field="units")
+    with pytest.raises(InvalidParameter) as caught:
+        engine.diagnose(request("", faults=(fault,)))
+    assert [f.field for f in caught.value.faults] == ["units", "queries[0]"]
+
+
+@pytest.mark.parametrize(
+    ("files", "queries", "error"),
+    [
+        ((UploadedFile("ecg.pdf", b"%PDF"),), ("AFib",), UnsupportedFormat),
+        (tuple(make_wfdb()), ("",), InvalidQuery),
+    ],
+)
+def test_one_fault_keeps_its_kind(
+    engine: DiagnosisEngine,
+    files: tuple[UploadedFile, ...],
+    queries: tuple[str, ...],
+    error: type[InputError],
+) -> None:
+    with pytest.raises(error):
+        engine.diagnose(DiagnosisRequest(files, queries))
+
+
+def test_a_failed_request_does_not_hurt_the_next() -> None:
+    encoder = FakeEcgEncoder()
+    engine = make_engine(ecg_encoder=encoder)
+    before = probabilities(engine.diagnose(request("AFib")))
+    encoder.error = InferenceFailed("out of memory")
+    with pytest.raises(InferenceFailed):
+        engine.diagnose(request("AFib"))
+    encoder.error = None
+    assert probabilities(engine.diagnose(request("AFib"))) == before
+
+
+def stop_after(checks: int) -> Callable[[], None]:
+    left = iter(range(checks))
+
+    def check() -> None:
+        if next(left, None) is None:
+            raise DeadlineExceeded
+
+    return check
+
+
+def test_the_work_stops_at_any_step_once_the_time_is_up(engine: DiagnosisEngine) -> None:
+    steps = 0
+    while steps < 20:
+        try:
+            engine.diagnose(request("AFib", "an unheard of text"), stop_after(steps))
+        except DeadlineExceeded:
+            steps += 1
+        else:
+            break
+    assert 3 <= steps < 20
+
+
+def test_the_leads_order_in_the_file_changes_nothing(engine: DiagnosisEngine) -> None:
+    turned = tuple(make_wfdb(make_recording(leads=LEADS[::-1])))
+    plain = probabilities(engine.diagnose(request("AFib", "sinus rhythm"), no_checkpoint))
+    other = probabilities(engine.diagnose(DiagnosisRequest(turned, ("AFib", "sinus rhythm"))))
+    np.testing.assert_allclose(list(other.values()), list(plain.values()), atol=1e-7)
+
+
+def test_patient_data_does_not_show_when_a_request_is_printed() -> None:
+    shown = repr(DiagnosisRequest((UploadedFile("Doe^John.csv", b"1,2"),), ("Doe's disease",)))
+    assert "Doe" not in shown

@@ -1,0 +1,47 @@
+from service.metrics import Metrics
+
+
+def test_every_metric_is_there() -> None:
+    metrics = Metrics()
+    metrics.stages({"parse": 0.004, "total": 12.0})
+    metrics.request("/diagnose", "POST", 200)
+    metrics.error("overloaded")
+    metrics.lookups(hits=3, misses=1)
+    metrics.warnings(["flat_lead", "flat_lead"])
+    metrics.findings({"known": 2, "near": 1})
+    metrics.model("name", "1", "a" * 64)
+    metrics.waiting.inc()
+    text = metrics.render().decode()
+    for line in (
+        'cardioquery_stage_seconds_bucket{le="0.005",stage="parse"} 1.0',
+        'cardioquery_stage_seconds_bucket{le="10.0",stage="total"} 0.0',
+        'cardioquery_requests_total{method="POST",route="/diagnose",status="200"} 1.0',
+        'cardioquery_errors_total{type="overloaded"} 1.0',
+        'cardioquery_query_embeddings_total{result="hit"} 3.0',
+        'cardioquery_query_embeddings_total{result="miss"} 1.0',
+        'cardioquery_quality_warnings_total{code="flat_lead"} 2.0',
+        'cardioquery_findings_total{familiarity="near"} 1.0',
+        f'cardioquery_model_info{{digest="{"a" * 64}",name="name",version="1"}} 1.0',
+        "cardioquery_queue_waiting 1.0",
+        "cardioquery_queue_running 0.0",
+    ):
+        assert line in text
+
+
+def test_only_the_model_in_use_is_named() -> None:
+    metrics = Metrics()
+    metrics.model("name", "1", "a")
+    metrics.model("name", "2", "b")
+    assert metrics.render().decode().count("cardioquery_model_info{") == 1
+
+
+def test_two_apps_in_one_process_count_apart() -> None:
+    one, other = Metrics(), Metrics()
+    one.error("overloaded")
+    assert b"overloaded" not in other.render()
+
+
+def test_counters_stand_at_zero_before_they_are_needed() -> None:
+    text = Metrics().render().decode()
+    assert 'cardioquery_query_embeddings_total{result="miss"} 0.0' in text
+    assert 'cardioquery_findings_total{familiarity="unseen"} 0.0' in text

@@ -1,0 +1,190 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
+
+from ecg_core.errors import DeadlineExceeded, InferenceFailed, Overloaded
+from service.deadline import Deadline
+from service.workers import WorkerPool, unless_disconnected
+from tests.service_fixtures import Gate
+
+
+class Count:
+    def __init__(self) -> None:
+        self.now = 0
+
+    def inc(self) -> None:
+        self.now += 1
+
+    def dec(self) -> None:
+        self.now -= 1
+
+
+class Bench:
+    def __init__(self, running: int, waiting: int) -> None:
+        self.running, self.waiting = Count(), Count()
+        self.pool = WorkerPool(running, waiting, self.running, self.waiting)
+
+    def start(self, work: Callable[[], object], seconds: float = 5.0) -> "asyncio.Task[object]":
+        return asyncio.create_task(self.pool.run(work, Deadline(seconds)))
+
+
+@asynccontextmanager
+async def bench(running: int = 1, waiting: int = 1) -> AsyncIterator[Bench]:
+    made = Bench(running, waiting)
+    try:
+        yield made
+        await settled(lambda: made.running.now == made.waiting.now == 0)
+    finally:
+        made.pool.shut_down()
+
+
+async def settled(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 (what is waited for happens in a thread)
+            await asyncio.sleep(0.002)
+
+
+def test_the_result_of_the_work_is_returned() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            assert await b.start(lambda: 42) == 42
+
+    asyncio.run(scenario())
+
+
+def test_what_cannot_wait_is_refused_at_once_and_there_is_room_again_later() -> None:
+    async def scenario() -> None:
+        gate = Gate()
+        async with bench(running=1, waiting=1) as b:
+            first = b.start(gate.pass_through)
+            await settled(gate.reached.is_set)
+            second = b.start(lambda: "second")
+            await settled(lambda: b.waiting.now == 1)
+            assert b.pool.full
+            with pytest.raises(Overloaded):
+                await b.start(lambda: "third")
+            gate.open()
+            await first
+            assert await second == "second"
+            assert await b.start(lambda: "fourth") == "fourth"
+
+    asyncio.run(scenario())
+
+
+def test_work_that_fails_hurts_only_its_own_caller() -> None:
+    def poison() -> None:
+        raise InferenceFailed("poison")
+
+    async def scenario() -> None:
+        async with bench(running=1, waiting=8) as b:
+            tasks = [b.start(poison if n % 2 else lambda: "healthy") for n in range(6)]
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            assert [isinstance(result, InferenceFailed) for result in results] == [
+                False, True, False, True, False, True,
+            ]  # fmt: skip
+
+    asyncio.run(scenario())
+
+
+def test_a_caller_that_gives_up_while_waiting_is_skipped() -> None:
+    done: list[str] = []
+
+    async def scenario() -> None:
+        gate = Gate()
+        async with bench(running=1, waiting=3) as b:
+            first = b.start(gate.pass_through)
+            await settled(gate.reached.is_set)
+            leaving, staying = b.start(lambda: done.append("l")), b.start(lambda: done.append("s"))
+            await settled(lambda: b.waiting.now == 2)
+            leaving.cancel()
+            await settled(lambda: b.waiting.now == 1)
+            gate.open()
+            await asyncio.gather(first, staying)
+
+    asyncio.run(scenario())
+    assert done == ["s"]
+
+
+def test_a_caller_that_gives_up_later_stops_its_work_and_frees_its_place() -> None:
+    async def scenario() -> None:
+        gate, deadline = Gate(), Deadline(5)
+        async with bench(running=1, waiting=1) as b:
+            work = b.pool.run(lambda: gate.pass_through(deadline.check), deadline)
+            leaving = asyncio.create_task(work)
+            await settled(gate.reached.is_set)
+            leaving.cancel()
+            assert await b.start(lambda: "next") == "next"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+def test_the_deadline_ends_the_wait(waiting: bool) -> None:
+    async def scenario() -> None:
+        gate, deadline = Gate(), Deadline(0.05)
+        async with bench(running=1, waiting=1) as b:
+            if waiting:
+                other = b.start(gate.pass_through)
+                await settled(gate.reached.is_set)
+            with pytest.raises(DeadlineExceeded):
+                await b.pool.run(lambda: gate.pass_through(deadline.check), deadline)
+            gate.open()
+            if waiting:
+                await other
+
+    asyncio.run(scenario())
+
+
+def test_an_abandoned_deadline_stops_the_work() -> None:
+    deadline = Deadline(60)
+    deadline.check()
+    deadline.abandon()
+    with pytest.raises(DeadlineExceeded):
+        deadline.check()
+
+
+async def _hang_up() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def _stay() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def test_work_is_cancelled_when_the_client_hangs_up() -> None:
+    cancelled: list[bool] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    async def scenario() -> None:
+        with pytest.raises(ClientDisconnect):
+            await unless_disconnected(_hang_up, work())
+
+    asyncio.run(scenario())
+    assert cancelled == [True]
+
+
+def test_a_client_that_stays_gets_the_result_or_the_error() -> None:
+    async def fine() -> int:
+        await asyncio.sleep(0)
+        return 7
+
+    async def broken() -> int:
+        raise InferenceFailed("broken")
+
+    async def scenario() -> None:
+        assert await unless_disconnected(_stay, fine()) == 7
+        with pytest.raises(InferenceFailed):
+            await unless_disconnected(_stay, broken())
+
+    asyncio.run(scenario())
