@@ -56,7 +56,7 @@ class PreparedRecording:
     """What the encoder takes.
 
     Attributes:
-        windows: Shape (window, lead, sample), float32, millivolts / `millivolts_per_unit`; read-only.
+        windows: Shape (window, lead, sample), float32, mV / `millivolts_per_unit`; read-only.
         steps: What was done, for people, in order.
         missing_leads: Leads that were neither there nor derivable and are filled with zeros.
     """

@@ -7,11 +7,14 @@ costs a rewording; a missed negation turns the answer round.
 """
 
 import re
+from collections.abc import Iterator
 
 from ecg_core.conditions.terms import fold_characters
 
 _ARTICLE = r"(?:the|an?|any|ein(?:e[nmrs]?)?|de[rnms]|die|das)"
 _SPACE = r"[\s:]+"
+# Nobody writes more fillers in a row, and each form is looked up.
+_MOST_ROUNDS = 6
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -30,25 +33,25 @@ _OPENING = _pattern(
     ){_SPACE}(?=\S)"""
 )
 _CLOSING = _pattern(
-    r"""(?<=\S)\s+(?:
+    r"""(?<=\S)(?<!\bnot)(?<!\bnicht)\s+(?:
     (?:(?:is|are|was|were)\s)?(?:present|seen|noted|found|detected|visible)
     |(?:on|in)\s(?:the\s|this\s)?(?:ecg|ekg)|im\sekg
     |vorhanden|nachweisbar|nachgewiesen|sichtbar|erkennbar)$"""
 )
 _DOUBT_BEFORE = _pattern(
-    rf"""^(?:\?+\s*(?=\S)|(?:
+    rf"""^(?:
     possib(?:le|ly)|prob(?:able|ably|\.)|suspected|suspect|suspicion\sof|suspicious\sfor|likely
     |presum(?:ed|ably|ptive)|potential(?:ly)?|questionable|query|maybe|perhaps|consider
     |(?:may|might|could)\sbe|concern(?:ing|ed)?\s(?:for|about)
-    |verdacht\s(?:auf|f(?:ü|ue)r)|verd\.\s?auf|v\.?\s?a\.?
+    |verdacht\s(?:auf|f(?:ü|ue)r)|verd\.\s?auf|v\.\s?a\.?|va\.
     |m(?:ö|oe)glich(?:e[rnsm]?|erweise)?|wahrscheinlich(?:e[rnsm]?)?|vermutlich(?:e[rnsm]?)?
     |vermutet(?:e[rnsm]?)?|fraglich(?:e[rnsm]?)?|fragl\.|eventuell(?:e[rnsm]?)?|evtl\.?
     |a\.\s?e\.|am\sehesten|frage\snach
-    ){_SPACE}(?=\S))"""
+    ){_SPACE}(?=\S)"""
 )
 _DOUBT_AFTER = _pattern(
-    r"""(?<=\S)(?:\s*\(?\?+\)?
-    |[\s,]+\(?(?:(?:is|are|ist|sind)\s)?(?:possible|suspected|probable|likely|presumed|questionable
+    r"""(?<=\S)(?:\s*\(\?+\)
+    |(?<!\bnot)(?<!\bnicht)[\s,]+\(?(?:(?:is|are|ist|sind)\s)?(?:possible|suspected|probable|likely|presumed|questionable
     |m(?:ö|oe)glich|wahrscheinlich|vermutet|fraglich|vermutlich)\)?)$"""
 )
 # In a clinic "rule out X" and "zum Ausschluss von X" ask whether X is there: they ask for X.
@@ -56,7 +59,7 @@ _RULE_OUT = _pattern(
     rf"""^(?:(?:to\s)?rule[\s-]out|r\s?/\s?o|zum\sausschluss(?:\s(?:von|eine[rs]|de[rs]))?|z\.\s?a\.)
     {_SPACE}(?=\S)"""
 )
-_EDGES = " \t\u00a0.,;:\"'“”„‚‘’«»"
+_EDGES = " \t\u00a0?!.,;:\"'“”„‚‘’«»"
 
 # ---- the forms of negation that are read ----------------------------------------------------
 
@@ -71,23 +74,32 @@ _NEGATED_AFTER = _pattern(
     |(?:the\s)?(?:absence|lack)\s+of|absent|negative\s+for|free\s+(?:of|from)
     |frei\s+von|(?:das\s)?fehlen(?:\s+(?:von|eine[rs]|de[rs]))?|fehlende[nmrs]?
     |ausschlu(?:ss|ß)(?:\s+(?:von|eine[rs]|de[rs]))?
-    ){_SPACE}(?P<term>\S.*)$"""
+    ){_SPACE}(?!(?:longer|more|only|just|simply|merely|sure|certain|clear|known|always|necessarily
+    |mehr|nur|blo(?:ss|ß)|sicher|klar|immer)\b)(?P<term>\S.*)$"""
 )
 _NEGATED_BEFORE = _pattern(
-    r"""^(?P<term>.*\S)[\s,:]+
+    r"""^(?P<term>.*?\S)[\s,:]+
     (?:(?:is|are|was|were|has\sbeen|have\sbeen|ist|sind|wurden?)\s+)?
     (?:absent|excluded|ruled\sout
     |not\s(?:present|seen|noted|found|detected|identified|visible|evident)
     |ausgeschlossen|nicht\s(?:vorhanden|nachweisbar|nachgewiesen|sichtbar|erkennbar))$"""
 )
 
+_NAMES_NOTHING = _pattern(
+    rf"""^(?:(?:{_SIGN}|{_ZEICHEN}|of|for|to|auf|f(?:ü|ue)r|von|eine[rs]|{_ARTICLE}|is|are|it
+    |possible|probable|likely|suspected|present|seen|rule|out|m(?:ö|oe)glich|wahrscheinlich
+    |vorhanden|nachweisbar)\b\W*)*$"""
+)
+
 # ---- everything that negates ----------------------------------------------------------------
 
 # In "non-sustained" or "negative T waves" the word belongs to the finding.
 _NOT_A_NEGATION = re.compile(
-    r"""\b(?:non|nicht)\ ?(?:sustained|specific|st|q|conduct\w*|transmural\w*|paroxysmal|diagnostic
-        |isch(?:a?e)m\w*|compensatory|respiratory|progressive|dominant|valvular|cardiac|obstructive
-        |anhaltend\w*|uebergeleitet\w*|spezifisch\w*|valvulaer\w*|respiratorisch\w*)\b
+    r"""\b(?:non|nicht)\ ?(?:sustained|specific|st|q|conduct(?:ed|ing)|transmural\w*|paroxysmal
+        |diagnostic|ischa?em(?:ic|isch\w*)|compensatory|respiratory|progressive|dominant|valvular
+        |cardiac|obstructive|locali[sz]ed|characteristic|coronary|anhaltend\w*|uebergeleitet\w*
+        |charakteristisch\w*|koronar\w*|diagnostisch\w*|spezifisch\w*|valvulaer\w*
+        |respiratorisch\w*|verwertbar\w+|auswertbar\w+|beweisend\w+)\b
     |\b(?:negativ(?:e[rnsm]?)?)\ (?=(?:[tpu]|qrs|delta|deflection|concordan\w*|initial|terminal
         |wave|welle\w*|polarity|konkordan\w*|praekordial|precordial)\b)
     |(?<=\b[tpu]\ )(?:waves?\ |wellen?\ )?negativ\w*
@@ -99,14 +111,14 @@ _NEGATING_WORD = re.compile(
     no|not|non\w*|none|nor|neither|never|nothing|nil|nope|with\ ?out|w\ o(?:ut)?|cannot|sans
     |(?:do|does|did|is|are|was|were|has|have|had|ca|can|could|would|should|wo|need|must|ai|might)
      \ ?n\ ?t
-    |absen\w*|lack\w*|missing|exclu\w*|rul(?:e|ed|es|ing)\ out|r\ o|negativ\w*|neg|negate\w*
-    |den(?:y|ies|ied|ying)|free|devoid|unlikely|improbabl\w*|doubt\w*|dubious|un|undetect\w*
+    |absen(?:t\w*|ce\w*)|lack\w*|missing|exclu\w*|rul(?:e|ed|es|ing)\ out|r\ o|negativ\w*|neg
+    |negate\w*|den(?:y|ies|ied|ying)|free|devoid|unlikely|improbabl\w*|doubt\w*|dubious|un|undetect\w*
     |(?:less|least|little|low)\ (?:likely|probab\w*|suspicion|chance)
     |except\w*|unless|rather\ than|instead|other\ than|opposite|opposed|apart|against|minus
-    |hardly|barely|scarcely|fail\w*\ to\ (?:show|demonstrate|reveal|meet)|false|disprov\w*|refut\w*
+    |hardly|fail\w*\ to\ (?:show|demonstrate|reveal|meet)|false|disprov\w*|refut\w*
     |kein\w*|nicht\w*|nie|niemals|nirgend\w*|weder|ohne|(?:aus|zum\ aus)schluss|ausgeschlossen\w*
     |aus(?:zu)?schliess\w*|fehl(?:t|en|end\w*)|abwesen\w*|nein|unwahrscheinlich\w*|weniger|verneint
-    |frei|\w+frei|statt|anstatt|anstelle|ausser|widerlegt|falsch|entfaellt|o\ b|ø
+    |frei|\w+frei|statt|anstatt|anstelle|ausser|widerlegt|falsch|entfaellt|o|ø
     |pas|aucun\w*|sin|ningun\w*|senza|nessun\w*|geen|niet|zonder|sem|nao|ikke|ingen|inget|utan
     |inte|brak|bez
     )\b""",
@@ -115,49 +127,67 @@ _NEGATING_WORD = re.compile(
 _NEGATING_SYMBOL = re.compile(
     r"""[¬≠∅✗✘✕✖❌❎🚫⛔\u0334-\u0338]|s\u0304
     |^\s*[!~∼\-−–—]|[\-−–—]\s*(?:ve)?\s*$|[(\[]\s*[\-−–—]\s*(?:ve)?\s*[)\]]
-    |[=:]\s*(?:0|n|f)\b""",
+    |[=:]\s*(?:0(?![.,\d])|n\b|f\b)""",
     re.VERBOSE | re.IGNORECASE,
 )
 _GLUED = re.compile(r"^(?:no|not|non|nicht|kein(?:e[nmrs]?)?|ohne|without)(?=\w)")
+_PREFIX = re.compile(r"^(?:non|nicht) (.+)$")
+_LACK = _pattern(r"^(?:the\s|das\s)?(?:lack|fehl)")
 _NOT_A_WORD = re.compile(r"[\W_]+")
 
 _LINK = re.compile(
     r"""[;|&+—]|\s[-–−]\s|\.\s|/
     |\b(?:and|or|with|plus|but|then|only|both|either|because|since|when|if|while|although|though
+    |is|are|was|were|that|which|who|ist|sind|wird|werden
     |und|oder|mit|sowie|bzw|beziehungsweise|dann|aber|sondern|nur|wenn|weil|obwohl)\b""",
     re.VERBOSE | re.IGNORECASE,
 )
 
 
-def without_doubt(text: str) -> str:
-    """The text without words of doubt, "rule out", fillers and quotes at either end.
+def plainer_forms(text: str) -> Iterator[str]:
+    """The text, and what is left as words of doubt, "rule out" and fillers go one after another.
 
     Args:
         text: A query, or what is left of one.
 
-    Returns:
-        What is asked for; empty if nothing else was said.
+    Yields:
+        Ever shorter forms without quotes and question marks at either end; the last says only
+        what is asked for, and is empty if nothing else was said.
     """
-    before = None
-    while before != text:
+    text = text.strip(_EDGES)
+    yield text
+    for _ in range(_MOST_ROUNDS):
         before = text
-        text = text.strip(_EDGES)
         for pattern in (_DOUBT_BEFORE, _RULE_OUT, _OPENING, _DOUBT_AFTER, _CLOSING):
-            text = pattern.sub("", text)
-    return text.strip("?" + _EDGES)
+            shorter = pattern.sub("", text).strip(_EDGES)
+            if shorter != text:
+                text = shorter
+                yield text
+        if text == before:
+            return
 
 
-def negated_term(text: str) -> str | None:
-    """What a plainly negated text negates.
+def negated_terms(text: str) -> tuple[str, ...]:
+    """What a plainly negated text may negate: what follows a negation, what comes before one.
 
     Args:
         text: A query without doubt and fillers.
 
     Returns:
-        The term, which may itself hold a negation; None if the text is not a plain negation.
+        The terms, which may themselves hold a negation; empty if it is not a plain negation.
     """
-    match = _NEGATED_AFTER.match(text) or _NEGATED_BEFORE.match(text)
-    return match["term"] if match else None
+    matches = (_NEGATED_AFTER.match(text), _NEGATED_BEFORE.match(text))
+    return tuple(match["term"] for match in matches if match)
+
+
+def names_something(text: str) -> bool:
+    """Whether the text holds more than words of doubt, of evidence and of grammar."""
+    return any(c.isalnum() for c in text) and _NAMES_NOTHING.match(text) is None
+
+
+def may_describe_finding(text: str) -> bool:
+    """Whether the text may describe a finding by what is missing, as in "lack of blood flow"."""
+    return _LACK.match(text) is not None
 
 
 def asks_to_rule_out(text: str) -> bool:
@@ -176,10 +206,11 @@ def holds_negating_symbol(text: str) -> bool:
     return _NEGATING_SYMBOL.search(text) is not None
 
 
-def unglued_words(text: str) -> tuple[str, ...]:
-    """What follows a negation that is written together with its word, as in "noLBBB"."""
-    words = _NOT_A_WORD.sub(" ", fold_characters(text)).split()
-    return tuple(_GLUED.sub("", word) for word in words if _GLUED.match(word))
+def terms_after_prefix(text: str) -> tuple[str, ...]:
+    """What follows a negation that is joined to its word, as in "noLBBB" and "non-LBBB"."""
+    words = _NOT_A_WORD.sub(" ", fold_characters(text)).strip()
+    glued = [_GLUED.sub("", word) for word in words.split() if _GLUED.match(word)]
+    return (*glued, *_PREFIX.findall(words))
 
 
 def links_several(text: str) -> bool:

@@ -1,14 +1,14 @@
 """What a free-text query asks for: a condition of the catalogue or a free term, plain or negated.
 
 The line through it: the text is checked as it stands, then looked up whole (some findings have a
-negation in their name, "absent P waves"), then without words of doubt, then read as a negation.
-Anything else that holds a negating word is refused. No message repeats the query: it may hold
-patient data.
+negation in their name, "absent R-wave progression"), then without words of doubt, then read as a
+negation. Anything else that holds a negating word is refused. No message repeats the query: it
+may hold patient data.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ecg_core.conditions.catalogue import Catalogue, Condition
@@ -18,9 +18,11 @@ from ecg_core.conditions.negation import (
     holds_negating_symbol,
     holds_negating_word,
     links_several,
-    negated_term,
-    unglued_words,
-    without_doubt,
+    may_describe_finding,
+    names_something,
+    negated_terms,
+    plainer_forms,
+    terms_after_prefix,
 )
 from ecg_core.conditions.terms import fold_characters
 from ecg_core.errors import Fault, FaultCode, InvalidQuery
@@ -84,9 +86,6 @@ def understand_query(text: str, catalogue: Catalogue, *, max_characters: int = 3
     asked = unicodedata.normalize("NFC", trimmed)
     if holds_negating_symbol(asked):
         raise InvalidQuery([_UNCLEAR])
-    whole = asked.strip(" ?.")
-    if _is_listed(whole, catalogue):
-        return Query(asked, whole, _look_up(whole, catalogue), negated=False)
     return _understand_phrase(asked, catalogue)
 
 
@@ -127,26 +126,37 @@ def _is_readable(letter: str) -> bool:
 
 
 def _understand_phrase(asked: str, catalogue: Catalogue) -> Query:
-    plain = without_doubt(asked)
-    if not _has_content(plain):
-        raise InvalidQuery([_UNCLEAR if holds_negating_word(asked) else _NO_TERM])
+    plain = _plain_term(asked, catalogue)
+    if not names_something(plain):
+        raise InvalidQuery([_NO_TERM])
     if _is_listed(plain, catalogue):
         return Query(asked, plain, _look_up(plain, catalogue), negated=False)
-    term = negated_term(plain)
-    if term is not None:
-        return _understand_negation(asked, without_doubt(term), catalogue)
+    negated = [term for form in plainer_forms(asked) for term in negated_terms(form)]
+    if negated:
+        return _understand_negation(asked, negated, catalogue)
     if _may_negate(plain, catalogue):
         raise InvalidQuery([_UNCLEAR])
     return Query(asked, plain, None, negated=False)
 
 
-def _understand_negation(asked: str, term: str, catalogue: Catalogue) -> Query:
-    if asks_to_rule_out(asked) or not _has_content(term):
-        raise InvalidQuery([_UNCLEAR])
+def _understand_negation(asked: str, negated: Sequence[str], catalogue: Catalogue) -> Query:
+    terms = [_plain_term(term, catalogue) for term in negated]
+    term = next((term for term in terms if _is_listed(term, catalogue)), terms[-1])
     condition = _look_up(term, catalogue)
+    forms = tuple(plainer_forms(asked))
+    if any(asks_to_rule_out(form) for form in forms) or not names_something(term):
+        raise InvalidQuery([_UNCLEAR])
+    if condition is None and may_describe_finding(forms[-1]):
+        raise InvalidQuery([_UNCLEAR])
     if not _is_one_finding(term, condition, catalogue):
         raise InvalidQuery([_UNCLEAR])
     return Query(asked, term, condition, negated=True)
+
+
+def _plain_term(text: str, catalogue: Catalogue) -> str:
+    """The longest form of the text that the catalogue lists, else its plainest form."""
+    forms = tuple(plainer_forms(text))
+    return next((form for form in forms if _is_listed(form, catalogue)), forms[-1])
 
 
 def _is_one_finding(term: str, condition: Condition | None, catalogue: Catalogue) -> bool:
@@ -171,8 +181,8 @@ def _names_several(term: str, catalogue: Catalogue) -> bool:
 
 
 def _may_negate(text: str, catalogue: Catalogue) -> bool:
-    glued = any(_is_listed(word, catalogue) for word in unglued_words(text))
-    return glued or holds_negating_word(text)
+    prefixed = any(_is_listed(term, catalogue) for term in terms_after_prefix(text))
+    return prefixed or holds_negating_word(text)
 
 
 def _is_listed(term: str, catalogue: Catalogue) -> bool:
@@ -188,7 +198,3 @@ def _look_up(term: str, catalogue: Catalogue) -> Condition | None:
             FaultCode.QUERY_AMBIGUOUS, f"The term has several meanings; ask for one of: {names}."
         )
     return condition
-
-
-def _has_content(text: str) -> bool:
-    return any(character.isalnum() for character in text)

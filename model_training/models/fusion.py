@@ -70,13 +70,68 @@ class CrossAttention(nn.Module):
         return fused
 
 
+class ConditionOutputs(nn.Module):
+    """One output for each trained condition, from the features' mean and maximum over time."""
+
+    def __init__(self, dimension: int, conditions: int) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(0.3)
+        self.linear = nn.Linear(2 * dimension, conditions)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (window, token, dimension) -> logits (window, trained condition)."""
+        pooled = torch.cat([features.mean(dim=1), features.amax(dim=1)], dim=1)
+        logits: Tensor = self.linear(self.dropout(pooled))
+        return logits
+
+
+class ConditionMemory(nn.Module):
+    """What was learned of each trained condition, recalled by how close a query's text is to it.
+
+    A query's logit is the mean of the trained conditions' logits, weighted by a softmax over the
+    similarity of the (adapted) texts. Asked by its own name a trained condition recalls itself;
+    an unseen one recalls its neighbours. The attention layers add what those do not tell
+    (docs/adr/0003).
+    """
+
+    keys: Tensor
+
+    def __init__(self, conditions: int, *, dimension: int, text_dimension: int) -> None:
+        super().__init__()
+        self.register_buffer("keys", torch.zeros(conditions, text_dimension))
+        self.outputs = ConditionOutputs(dimension, conditions)
+        # A residual adapter, at first the identity: raw cosines confuse related conditions.
+        self.adapter = nn.Linear(text_dimension, text_dimension, bias=False)
+        nn.init.zeros_(self.adapter.weight)
+        self.log_sharpness = nn.Parameter(torch.tensor(math.log(30.0)))
+
+    def _adapted(self, embeddings: Tensor) -> Tensor:
+        return functional.normalize(embeddings + self.adapter(embeddings), dim=-1)
+
+    def forward(self, features: Tensor, query_embeddings: Tensor) -> Tensor:
+        """Features (window, token, dimension), queries (query, text) -> logits (window, query)."""
+        similarity = self._adapted(query_embeddings) @ self._adapted(self.keys).T
+        recalled = (similarity * self.log_sharpness.exp()).softmax(dim=-1)
+        logits: Tensor = self.outputs(features) @ recalled.T
+        return logits
+
+
 class CardiacFusion(nn.Module):
-    """Adapter, position embedding, cross-attention layers, and one logit a query."""
+    """Adapter, cross-attention layers and the condition memory: one logit a query."""
 
     def __init__(
-        self, config: FusionConfig, *, dimension: int, tokens: int, text_dimension: int
+        self,
+        config: FusionConfig,
+        *,
+        dimension: int,
+        tokens: int,
+        text_dimension: int,
+        conditions: int,
     ) -> None:
         super().__init__()
+        self.memory = ConditionMemory(
+            conditions, dimension=dimension, text_dimension=text_dimension
+        )
         self.text_scale = math.sqrt(text_dimension) / 4  # unit vectors to values of order one
         self.adapter = nn.Sequential(
             nn.Linear(text_dimension, config.adapter),
@@ -88,6 +143,8 @@ class CardiacFusion(nn.Module):
         self.layers = nn.ModuleList(CrossAttention(dimension, config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(dimension)
         self.readout = nn.Linear(dimension, 1)
+        # The attention layers start as a correction of nothing to what the memory recalls.
+        nn.init.zeros_(self.readout.weight)
 
     def forward(self, features: Tensor, query_embeddings: Tensor) -> Tensor:
         """Features (window, token, dimension), queries (query, text) -> logits (window, query)."""
@@ -97,7 +154,8 @@ class CardiacFusion(nn.Module):
         placed = features + self.position
         for layer in self.layers:
             queries = layer(queries, placed)
-        logits: Tensor = self.readout(self.norm(queries)).squeeze(-1)
+        attended: Tensor = self.readout(self.norm(queries)).squeeze(-1)
+        logits: Tensor = attended + self.memory(features, query_embeddings)
         return logits
 
 

@@ -1,17 +1,16 @@
-"""The whole trained network, and how it is kept on disk."""
-
-from pathlib import Path
+"""The whole trained network."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ecg_core.bundle import EcgEncoderSpec
 from ecg_core.preprocessing import PreprocessingSpec
 from model_training.models.ecg_encoder import EcgEncoder, EcgEncoderConfig
 from model_training.models.fusion import CardiacFusion, FusionConfig
+from model_training.models.weights import KeptModule
 
 
-class CardioQueryNetwork(nn.Module):
+class CardioQueryNetwork(KeptModule):
     """ECG encoder and cardiac fusion: windows and query embeddings in, logits out."""
 
     def __init__(
@@ -19,13 +18,19 @@ class CardioQueryNetwork(nn.Module):
         encoder: EcgEncoderConfig,
         fusion: FusionConfig,
         preprocessing: PreprocessingSpec,
+        *,
         text_dimension: int,
+        conditions: int,
     ) -> None:
         super().__init__()
         tokens = EcgEncoder.tokens(preprocessing.window_samples)
         self.encoder = EcgEncoder(encoder, leads=len(preprocessing.leads))
         self.fusion = CardiacFusion(
-            fusion, dimension=encoder.dimension, tokens=tokens, text_dimension=text_dimension
+            fusion,
+            dimension=encoder.dimension,
+            tokens=tokens,
+            text_dimension=text_dimension,
+            conditions=conditions,
         )
         self.encoder_spec = EcgEncoderSpec(
             kind=encoder.kind, tokens=tokens, dimension=encoder.dimension
@@ -42,13 +47,3 @@ class CardioQueryNetwork(nn.Module):
         self.eval()
         batches = windows.split(batch_size)
         return torch.cat([self(batch, query_embeddings) for batch in batches])
-
-    def save(self, path: Path) -> None:
-        """Write the weights; a kill half way leaves the old file."""
-        partial = path.with_suffix(".partial")
-        torch.save(self.state_dict(), partial)
-        partial.rename(path)
-
-    def restore(self, path: Path) -> None:
-        """Read weights; every one must fit (strict)."""
-        self.load_state_dict(torch.load(path, weights_only=True), strict=True)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.prompts import PromptTemplates
 from model_training.augmentation import AugmentationConfig
+from model_training.fitting import OptimiserConfig
 from model_training.models.ecg_encoder import EcgEncoderConfig
 from model_training.models.fusion import FusionConfig
 from model_training.models.text_config import TextEncoderConfig
@@ -27,16 +28,6 @@ class WordingsConfig(_Part):
     noise: Annotated[float, Field(ge=0, le=1)] = 0.1
 
 
-class OptimiserConfig(_Part):
-    """AdamW with a one-cycle schedule; the weights that are kept are their moving average."""
-
-    epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
-    learning_rate: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    ema_decay: Annotated[float, Field(ge=0, lt=1)]
-
-
 class RunConfig(_Part):
     """Everything that shapes a run."""
 
@@ -50,7 +41,8 @@ class RunConfig(_Part):
     fusion: FusionConfig
     augmentation: AugmentationConfig
     wordings: WordingsConfig
-    optimiser: OptimiserConfig
+    warm_up: OptimiserConfig
+    fusion_training: OptimiserConfig
 
 
 @dataclass(frozen=True, slots=True)

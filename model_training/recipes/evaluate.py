@@ -6,7 +6,7 @@ text query; the figures are macro averages with bootstrap confidence intervals o
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -24,8 +24,8 @@ from model_training.metrics import (
 )
 from model_training.recipes.calibrate import read_calibration
 from model_training.recipes.config import read_run
-from model_training.recipes.pretrain import MODEL_FILE, Workbench, open_workbench
 from model_training.recipes.report import render_results
+from model_training.recipes.workbench import Workbench, restored_workbench
 
 RESULTS = Path("docs/results/results.json")
 # method.md's fixed-label ResNet1D on the same recordings: macro AUROC on fold 10.
@@ -40,15 +40,15 @@ Wordings = Callable[[Condition], Sequence[str]]
 
 
 class TestFold:
-    """Fold 10's features, computed once, and its label sets."""
+    """A fold's recordings and label sets; fold 10 but where something is still to be chosen."""
 
     __test__ = False  # not a pytest class
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, bench: Workbench, number: int = TEST_FOLD) -> None:
         self.bench = bench
         self.catalogue = Catalogue.load()
         recordings = bench.recordings
-        self.rows = recordings.rows(TEST_FOLD)
+        self.rows = recordings.rows(number)
         self.ecg_ids = recordings.ecg_ids[self.rows]
         self.windows = torch.from_numpy(recordings.windows[self.rows])
 
@@ -72,14 +72,18 @@ class TestFold:
         return labels, inside, [condition for condition in conditions if condition]
 
 
-def evaluate_sets(fold: TestFold) -> dict[str, MacroResult]:
-    """Each set, its classes asked as the service asks conditions that it knows."""
-    results = {}
+def evaluate_sets(fold: TestFold) -> tuple[dict[str, MacroResult], dict[str, MacroResult]]:
+    """Each set, its classes asked as the service asks them; and by the fixed outputs."""
+    by_query, by_fixed = {}, {}
+    fixed = fold.bench.fixed.score(fold.windows).double().numpy()
+    columns = fold.bench.recordings.conditions
     for name in fold.bench.recordings.benchmark:
         labels, inside, conditions = fold.labels(name)
         logits = fold.logits(fold.bench.embedder.conditions(conditions))
-        results[name] = macro_result(labels, logits[inside])
-    return results
+        by_query[name] = macro_result(labels, logits[inside])
+        outputs = [columns.index(condition.id) for condition in conditions]
+        by_fixed[name] = macro_result(labels, fixed[inside][:, outputs])
+    return by_query, by_fixed
 
 
 def evaluate_wordings(fold: TestFold, wordings: Wordings) -> dict[str, float]:
@@ -92,15 +96,17 @@ def evaluate_wordings(fold: TestFold, wordings: Wordings) -> dict[str, float]:
     for name in fold.bench.recordings.benchmark:
         labels, inside, conditions = fold.labels(name)
         named = auroc(labels, fold.logits(fold.bench.embedder.conditions(conditions))[inside])
-        for column, condition in enumerate(conditions):
-            texts = wordings(condition)
-            if np.isnan(named[column]) or not texts:
-                continue
-            scores = fold.logits(fold.bench.embedder.free_texts(texts))[inside]
-            repeated = np.repeat(labels[:, [column]], len(texts), axis=1)
-            by_wording.append(float(auroc(repeated, scores).mean()))
-            by_name.append(float(named[column]))
-            asked += len(texts)
+        texts = [wordings(condition) for condition in conditions]
+        scores = fold.logits(fold.bench.embedder.free_texts([t for group in texts for t in group]))
+        counts = [len(group) for group in texts]
+        columns = np.split(np.arange(scores.shape[1]), np.cumsum(counts)[:-1])
+        repeated = np.repeat(labels, counts, axis=1)
+        worded = auroc(repeated, scores[inside])
+        for class_name, group in zip(named, columns, strict=True):
+            if group.size and not np.isnan(class_name):
+                by_name.append(float(class_name))
+                by_wording.append(float(worded[group].mean()))
+                asked += group.size
     return {
         "classes": len(by_name),
         "wordings": asked,
@@ -112,7 +118,7 @@ def evaluate_wordings(fold: TestFold, wordings: Wordings) -> dict[str, float]:
 
 def evaluate_calibration(fold: TestFold) -> dict[str, float]:
     """Expected calibration error over all recordings and labelled conditions of fold 10."""
-    calibration = read_calibration(fold.bench.run)
+    calibration = read_calibration(fold.bench)
     logits = fold.logits(fold.bench.canonical.numpy())
     targets = fold.bench.recordings.targets[fold.rows]
     said = ~np.isnan(targets)
@@ -140,7 +146,7 @@ def evaluate(bench: Workbench) -> dict[str, object]:
     """All figures of the report."""
     fold = TestFold(bench)
     held_out = unseen_wordings()
-    sets = evaluate_sets(fold)
+    sets, fixed = evaluate_sets(fold)
     recordings = bench.recordings
     return {
         "model": {"name": bench.run.config.name, "version": bench.run.config.version},
@@ -152,11 +158,16 @@ def evaluate(bench: Workbench) -> dict[str, object]:
             "conditions": len(recordings.conditions),
         },
         "seen": {
-            name.removeprefix("ptbxl_"): {**result.rounded(), "reference": REFERENCE_AUROC[name]}
+            name.removeprefix("ptbxl_"): {
+                **result.rounded(),
+                "fixed_outputs": round(fixed[name].auroc, 2),
+                "reference": REFERENCE_AUROC[name],
+            }
             for name, result in sets.items()
         },
         "seen_mean": {
-            "auroc": round(float(np.mean([result.auroc for result in sets.values()])), 2),
+            "auroc": _mean_auroc(sets.values()),
+            "fixed_outputs": _mean_auroc(fixed.values()),
             "reference": round(float(np.mean(list(REFERENCE_AUROC.values()))), 2),
         },
         "wording": {
@@ -169,12 +180,13 @@ def evaluate(bench: Workbench) -> dict[str, object]:
     }
 
 
+def _mean_auroc(results: Iterable[MacroResult]) -> float:
+    return round(float(np.mean([result.auroc for result in results])), 2)
+
+
 def main() -> None:
     """Evaluate a trained and calibrated run."""
-    run = read_run(__doc__)
-    bench = open_workbench(run)
-    bench.network.restore(run.folder / MODEL_FILE)
-    results = evaluate(bench)
+    results = evaluate(restored_workbench(read_run(__doc__)))
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     RESULTS.with_suffix(".md").write_text(render_results(results))

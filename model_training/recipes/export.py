@@ -30,7 +30,7 @@ from model_training.recipes.calibrate import read_calibration
 from model_training.recipes.config import read_run
 from model_training.recipes.evaluate import RESULTS
 from model_training.recipes.model_card import INTENDED_USE, model_card
-from model_training.recipes.pretrain import MODEL_FILE, Workbench, open_workbench
+from model_training.recipes.workbench import Workbench, restored_workbench
 
 BUNDLE = Path("service/bundle")
 PARITY = 1e-5
@@ -117,7 +117,7 @@ def write_bundle(bench: Workbench, folder: Path) -> dict[str, float]:
             prompts=config.prompts,
             text_encoder=bench.embedder.encoder.spec,
             ecg_encoder=bench.network.encoder_spec,
-            calibration=read_calibration(bench.run),
+            calibration=read_calibration(bench),
             familiarity=FamiliaritySpec(near_similarity=NEAR_SIMILARITY),
             conditions=tuple(condition.id for condition in catalogue.conditions),
             conditions_digest=prompts_digest(prompts),
@@ -132,8 +132,7 @@ def write_bundle(bench: Workbench, folder: Path) -> dict[str, float]:
 def main() -> None:
     """Export a trained, calibrated and evaluated run."""
     run = read_run(__doc__)
-    bench = open_workbench(run)
-    bench.network.restore(run.folder / MODEL_FILE)
+    bench = restored_workbench(run)
     with tempfile.TemporaryDirectory(dir=run.folder) as scratch:
         folder = Path(scratch) / "bundle"
         folder.mkdir()

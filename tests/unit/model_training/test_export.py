@@ -11,13 +11,13 @@ from ecg_core.calibration import Calibration
 from ecg_core.conditions import Catalogue
 from ecg_core.errors import InvalidBundle
 from model_training.data.ptbxl import LabelledRecordings
+from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.network import CardioQueryNetwork
 from model_training.models.text_encoder import TextEncoder
 from model_training.onnx_export import run_graph, store_weights_as_int8
-from model_training.recipes.calibrate import CALIBRATION_FILE
 from model_training.recipes.config import Run, load_config
 from model_training.recipes.export import PARITY, write_bundle
-from model_training.recipes.pretrain import Workbench
+from model_training.recipes.workbench import Workbench
 from model_training.wordings import QueryEmbedder, TrainingWordings
 
 CONFIG = Path("model_training/recipes/configs/ptbxl_cpu.yaml")
@@ -37,7 +37,7 @@ def bench(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
     folder.mkdir()
     config = load_config(CONFIG)
-    (folder / CALIBRATION_FILE).write_text(Calibration(temperature=1.3).model_dump_json())
+    (folder / "calibration.json").write_text(Calibration(temperature=1.3).model_dump_json())
     encoder = TextEncoder(config.text_encoder)
     spec = config.preprocessing
     windows = np.random.default_rng(0).normal(size=(5, 12, spec.window_samples))
@@ -51,10 +51,16 @@ def bench(tmp_path_factory):
         left_out={},
     )
     run = Run(config, Path("unused"), folder)
-    network = CardioQueryNetwork(config.ecg_encoder, config.fusion, spec, encoder.spec.dimension)
-    return Workbench(
-        run, recordings, QueryEmbedder(encoder, config.prompts, run.cache), network.eval()
+    network = CardioQueryNetwork(
+        config.ecg_encoder,
+        config.fusion,
+        spec,
+        text_dimension=encoder.spec.dimension,
+        conditions=len(CONDITIONS),
     )
+    embedder = QueryEmbedder(encoder, config.prompts, run.cache)
+    fixed = FixedOutputs(network.encoder, network.fusion.memory.outputs)
+    return Workbench(run, recordings, embedder, network.eval(), fixed)
 
 
 @pytest.fixture(scope="module")

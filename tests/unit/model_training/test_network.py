@@ -8,6 +8,7 @@ from model_training.models.network import CardioQueryNetwork
 
 SPEC = PreprocessingSpec()
 TEXT_DIMENSION = 24
+CONDITIONS = 9
 
 
 @pytest.fixture
@@ -15,7 +16,15 @@ def network():
     torch.manual_seed(0)
     encoder = EcgEncoderConfig(width=4, dimension=16)
     fusion = FusionConfig(layers=2, heads=2, feed_forward=32, adapter=16)
-    return CardioQueryNetwork(encoder, fusion, SPEC, TEXT_DIMENSION).eval()
+    network = CardioQueryNetwork(
+        encoder, fusion, SPEC, text_dimension=TEXT_DIMENSION, conditions=CONDITIONS
+    )
+    keys = torch.nn.functional.normalize(torch.randn(CONDITIONS, TEXT_DIMENSION), dim=-1)
+    network.fusion.memory.keys.copy_(keys)
+    # As after training: neither adapter nor readout is zero any more.
+    torch.nn.init.normal_(network.fusion.memory.adapter.weight, std=0.01)
+    torch.nn.init.normal_(network.fusion.readout.weight)
+    return network.eval()
 
 
 @pytest.fixture
@@ -64,6 +73,34 @@ def test_every_parameter_gets_a_gradient(network, windows, queries):
         if not name.endswith("key.bias") and (parameter.grad is None or not parameter.grad.any())
     ]
     assert without == []
+
+
+def test_a_trained_condition_recalls_itself_and_a_stranger_its_neighbours(network, windows):
+    memory = network.fusion.memory
+    features = network.encoder(windows)
+    with torch.no_grad():
+        memory.log_sharpness.fill_(6.0)
+        own = memory(features, memory.keys)
+        torch.testing.assert_close(own, memory.outputs(features), atol=1e-3, rtol=0)
+        between = torch.nn.functional.normalize(memory.keys[:1] + memory.keys[1:2], dim=-1)
+        memory.log_sharpness.fill_(3.0)
+        recalled = memory(features, between)[:, 0]
+    assert (recalled <= own.amax(dim=1)).all()
+    assert (recalled >= own.amin(dim=1)).all()
+
+
+def test_before_fusion_training_the_network_answers_as_the_memory_does(windows, queries):
+    fusion = FusionConfig(layers=1, heads=2, feed_forward=8, adapter=8)
+    fresh = CardioQueryNetwork(
+        EcgEncoderConfig(width=4, dimension=16),
+        fusion,
+        SPEC,
+        text_dimension=TEXT_DIMENSION,
+        conditions=CONDITIONS,
+    ).eval()
+    bias = fresh.fusion.readout.bias
+    expected = fresh.fusion.memory(fresh.encoder(windows), queries) + bias
+    torch.testing.assert_close(fresh(windows, queries), expected)
 
 
 def test_what_is_not_said_does_not_teach():

@@ -1,0 +1,83 @@
+# Every task of this project, for people and for CI alike. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+SHARED ?= ../shared
+CONFIG ?= model_training/recipes/configs/ptbxl_cpu.yaml
+# Recordings that `make demo` diagnoses besides its synthetic one.
+FILES ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+RECIPE_ARGUMENTS := --config $(CONFIG) --shared $(SHARED)/data
+
+.PHONY: help setup run demo test check format train evaluate export bench lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .make/everything ## Install all that developing, training and testing need into .venv
+
+run: .make/serving ## Serve on 127.0.0.1:8000; installs only what serving needs (no torch)
+	$(BIN)/cardioquery serve
+
+demo: .make/serving ## Start a server, diagnose a synthetic recording, ask for an unseen condition
+	$(BIN)/python -m cardioquery.demo $(FILES)
+
+test: .make/everything ## Run all tests; those on real recordings only if $(SHARED) is there
+	CARDIOQUERY_SHARED="$(abspath $(SHARED))" $(BIN)/python -m pytest
+
+check: .make/everything ## Formatting, lint, types and import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .make/everything ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+train: .make/everything ## Train and calibrate the model on $(SHARED)/data
+	$(BIN)/python -m model_training.recipes.pretrain $(RECIPE_ARGUMENTS)
+	$(BIN)/python -m model_training.recipes.calibrate $(RECIPE_ARGUMENTS)
+
+evaluate: .make/everything ## Evaluate what was trained, and the quality check; writes docs/results
+	$(BIN)/python -m model_training.recipes.evaluate $(RECIPE_ARGUMENTS)
+	$(BIN)/python -m model_training.recipes.evaluate_quality --shared $(SHARED)
+
+export: .make/everything ## Export what was trained as the bundle that the service loads
+	$(BIN)/python -m model_training.recipes.export $(RECIPE_ARGUMENTS)
+
+bench: .make/everything ## Measure latency, start-up and memory; writes docs/benchmarks.json
+	$(BIN)/python -m tests.load.bench
+
+lock: ## Resolve all dependencies anew and pin them in constraints.txt
+	PYTHON="$(PYTHON)" bash .ci/lock
+
+clean: ## Remove what make has made, but for runs/ (trained weights)
+	rm -rf $(VENV) .make build dist *.egg-info .coverage
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "python -m venv failed; on Debian, its package python3-venv is needed" >&2; exit 1; }
+
+.make/serving: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+	@mkdir -p .make
+	@echo "Installing what serving needs (about a minute) ..."
+	@$(INSTALL) -e '.[cpu]'
+	@touch $@
+
+.make/everything: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+	@mkdir -p .make
+	@echo "Installing what developing, training and testing need (some minutes) ..."
+	@$(INSTALL) -e '.[cpu,train,bench,dev]'
+	@touch $@ .make/serving

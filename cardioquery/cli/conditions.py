@@ -1,0 +1,96 @@
+"""`cardioquery conditions add|list|show|remove`."""
+
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter
+from rich.text import Text
+
+from api_schemas import Condition
+from cardioquery.cli.exits import failures_as_exit_codes
+from cardioquery.cli.options import AsJson, TimeoutSeconds, Url
+from cardioquery.cli.tables import condition_view, conditions_table, output
+from cardioquery.client import Client
+from cardioquery.client.options import DEFAULT_TIMEOUT_S, DEFAULT_URL
+
+conditions_app = typer.Typer(
+    help="Register, list and remove conditions.", no_args_is_help=True, rich_markup_mode=None
+)
+
+ConditionId = Annotated[str, typer.Argument(help="The condition's id.", show_default=False)]
+
+
+def _codes(stated: list[str]) -> list[tuple[str, str]]:
+    """Pairs from "http://snomed.info/sct=14140009"; the code stands after the last "="."""
+    pairs = [text.rpartition("=") for text in stated]
+    if any(not system or not code for system, _, code in pairs):
+        raise typer.BadParameter("has to be SYSTEM=CODE", param_hint="--code")
+    return [(system, code) for system, _, code in pairs]
+
+
+@conditions_app.command("add")
+def add(
+    text: Annotated[str, typer.Argument(help="What is asked of the model.", show_default=False)],
+    name: Annotated[str | None, typer.Option("--name", help="A short name.")] = None,
+    synonym: Annotated[
+        list[str] | None, typer.Option("--synonym", help="Another wording; repeat it for more.")
+    ] = None,
+    code: Annotated[
+        list[str] | None, typer.Option("--code", help="SYSTEM=CODE; repeat it for more.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    timeout_s: TimeoutSeconds = DEFAULT_TIMEOUT_S,
+    as_json: AsJson = False,
+) -> None:
+    """Register a condition: from now on every diagnosis without queries asks for it too."""
+    codes = _codes(code or [])
+    with failures_as_exit_codes(), Client(url, timeout_s=timeout_s) as client:
+        condition = client.add_condition(text, name=name, synonyms=synonym or (), codes=codes)
+        _show(condition, as_json=as_json)
+
+
+@conditions_app.command("list")
+def list_all(
+    added: Annotated[bool, typer.Option("--added", help="Leave out the built-in ones.")] = False,
+    url: Url = DEFAULT_URL,
+    timeout_s: TimeoutSeconds = DEFAULT_TIMEOUT_S,
+    as_json: AsJson = False,
+) -> None:
+    """List all registered conditions."""
+    with failures_as_exit_codes(), Client(url, timeout_s=timeout_s) as client:
+        found = [known for known in client.conditions() if not (added and known.built_in)]
+        if as_json:
+            typer.echo(TypeAdapter(list[Condition]).dump_json(found, indent=2).decode())
+        else:
+            output().print(conditions_table(found))
+
+
+@conditions_app.command("show")
+def show(
+    condition_id: ConditionId,
+    url: Url = DEFAULT_URL,
+    timeout_s: TimeoutSeconds = DEFAULT_TIMEOUT_S,
+    as_json: AsJson = False,
+) -> None:
+    """Show one condition."""
+    with failures_as_exit_codes(), Client(url, timeout_s=timeout_s) as client:
+        _show(client.condition(condition_id), as_json=as_json)
+
+
+@conditions_app.command("remove")
+def remove(
+    condition_id: ConditionId,
+    url: Url = DEFAULT_URL,
+    timeout_s: TimeoutSeconds = DEFAULT_TIMEOUT_S,
+) -> None:
+    """Remove a registered condition; those of the catalogue stay."""
+    with failures_as_exit_codes(), Client(url, timeout_s=timeout_s) as client:
+        client.remove_condition(condition_id)
+    output().print(Text("removed"))
+
+
+def _show(condition: Condition, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(condition.model_dump_json(indent=2))
+    else:
+        output().print(condition_view(condition))

@@ -1,0 +1,52 @@
+"""`cardioquery serve`."""
+
+from typing import Annotated
+
+import typer
+
+from cardioquery.cli.exits import ExitCode, fail, stderr
+from cardioquery.cli.starting import check_bundle, check_port, check_runtime, read_settings
+
+Host = Annotated[
+    str | None,
+    typer.Option(
+        "--host",
+        help="Address to listen on (CARDIOQUERY_HOST, else 127.0.0.1). The service asks for no "
+        "key: anything but loopback needs a proxy that does.",
+        show_default=False,
+    ),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        min=0,
+        max=65535,
+        help="Port to listen on (CARDIOQUERY_PORT, else 8000); 0 takes a free one.",
+        show_default=False,
+    ),
+]
+
+
+def serve(host: Host = None, port: Port = None) -> None:
+    """Serve the HTTP API until stopped.
+
+    All other options come from the environment; the README lists them.
+    """
+    settings = read_settings(host=host, port=port)
+    check_runtime()
+    check_port(settings.host, settings.port)
+    check_bundle(settings)
+    # Imported here: everything else of this command works without what serving needs.
+    from service.server import serve as run
+
+    where = f"{settings.host}, port {settings.port or 'as the log says'}"
+    stderr().print(f"CardioQuery on {where}. Research use only. Stop it with Ctrl-C.")
+    try:
+        run(settings)
+    except SystemExit as stopped:
+        if stopped.code:
+            message = "the service did not start: its log says why"
+            raise fail(message, ExitCode.CANNOT_START) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(ExitCode.OK) from None

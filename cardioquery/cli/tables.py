@@ -1,0 +1,159 @@
+"""Answers as tables for people."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.box import SIMPLE
+from rich.console import Console, Group, JustifyMethod, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from api_schemas import Condition, Diagnosis, DiagnosisWarning, Finding, ModelDescription
+from cardioquery.cli.text import printable
+
+BAR_WIDTH = 16
+_COLOURS = {"known": "green", "near": "yellow", "unseen": "magenta"}
+
+
+def diagnosis_view(diagnosis: Diagnosis, *, ascii_only: bool = False) -> RenderableType:
+    """Findings with bars, then what was done, warnings, and what the answer is for."""
+    recording = diagnosis.recording
+    about = (
+        f"{recording.format}, {len(recording.leads)} leads, {recording.sampling_rate_hz:g} Hz, "
+        f"{recording.duration_s:g} s"
+    )
+    model = f"{diagnosis.model.name} {diagnosis.model.version}"
+    time_ms = diagnosis.timings_ms.total
+    return Group(
+        _line(f"Recording: {about}"),
+        _findings_table(diagnosis.findings, ascii_only=ascii_only),
+        *_listed("Warnings", [_warning_text(warning) for warning in diagnosis.warnings], "yellow"),
+        *_listed("Preprocessing", diagnosis.preprocessing, "dim"),
+        _line(f"Model: {model}, {time_ms:.0f} ms, request {diagnosis.request_id}", "dim"),
+        _line(f"For {diagnosis.model.intended_use}.", "bold"),
+    )
+
+
+def conditions_table(conditions: Iterable[Condition]) -> Table:
+    """One condition a line."""
+    table = _table("id", "name", "familiarity", "nearest trained condition", "origin")
+    for condition in conditions:
+        table.add_row(
+            Text(printable(condition.id)),
+            Text(printable(condition.name)),
+            _familiarity(condition.familiarity),
+            _nearest(condition),
+            Text("built in" if condition.built_in else "added"),
+        )
+    return table
+
+
+def condition_view(condition: Condition) -> Table:
+    """All that is known of one condition."""
+    codes = "\n".join(f"{coding.system} {coding.code}" for coding in condition.codes)
+    added = "built in" if condition.created_at is None else condition.created_at.isoformat()
+    facts = {
+        "id": condition.id,
+        "name": condition.name,
+        "text": condition.text,
+        "synonyms": ", ".join(condition.synonyms) or "-",
+        "codes": codes or "-",
+        "familiarity": condition.familiarity,
+        "nearest": _nearest(condition).plain,
+        "added": added,
+    }
+    return _facts_table(facts)
+
+
+def model_view(description: ModelDescription) -> RenderableType:
+    """The model's identity and parameters; the whole card is printed with `--json`."""
+    model = description.model
+    facts = {
+        "name": model.name,
+        "version": model.version,
+        "digest": model.digest,
+        "intended use": model.intended_use,
+        "trained conditions": str(len(description.trained_conditions)),
+        "ECG encoder": _parameters(description.ecg_encoder),
+        "text encoder": _parameters(description.text_encoder),
+        "preprocessing": _parameters(description.preprocessing),
+        "card": ", ".join(description.card),
+    }
+    return Group(_facts_table(facts), _line("The whole card: cardioquery model --json", "dim"))
+
+
+def output() -> Console:
+    """A console on standard output; made anew, since tests exchange the stream."""
+    return Console(highlight=False)
+
+
+def _findings_table(findings: Sequence[Finding], *, ascii_only: bool) -> Table:
+    table = _table("#", "query", "probability", "", "familiarity", "nearest trained")
+    for finding in findings:
+        table.add_row(
+            str(finding.rank),
+            Text(printable(finding.query)),
+            _bar(finding.probability, ascii_only=ascii_only),
+            Text(f"{finding.probability:.1%}" + ("" if finding.calibrated else " *")),
+            _familiarity(finding.familiarity),
+            Text() if finding.familiarity == "known" else _nearest(finding),
+        )
+    if not all(finding.calibrated for finding in findings):
+        table.caption = "* not calibrated on this condition: an order, not a frequency"
+        table.caption_justify = "left"
+    return table
+
+
+def _bar(probability: float, *, ascii_only: bool) -> Text:
+    filled = round(probability * BAR_WIDTH)
+    full, empty = ("#", ".") if ascii_only else ("█", "░")
+    return Text(full * filled, "cyan") + Text(empty * (BAR_WIDTH - filled), "dim")
+
+
+def _familiarity(familiarity: str) -> Text:
+    return Text(printable(familiarity), _COLOURS.get(familiarity, ""))
+
+
+def _nearest(of: Finding | Condition) -> Text:
+    nearest = of.nearest_condition
+    return Text(f"{printable(nearest.name)} ({nearest.similarity:.2f})")
+
+
+def _warning_text(warning: DiagnosisWarning) -> str:
+    about = warning.lead or warning.query
+    return f"{warning.code}{f' [{about}]' if about else ''}: {warning.detail}"
+
+
+def _listed(title: str, lines: Sequence[str], style: str) -> list[RenderableType]:
+    if not lines:
+        return []
+    indented = (Padding(_line(line, style), (0, 0, 0, 2)) for line in lines)
+    return [_line(f"{title}:", style), *indented]
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(printable(text), style)
+
+
+def _parameters(parameters: dict[str, object] | object) -> str:
+    if not isinstance(parameters, dict):
+        return str(parameters)
+    return ", ".join(f"{name} {value}" for name, value in parameters.items())
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=SIMPLE, pad_edge=False, show_edge=False)
+    for column in columns:
+        rigid = column in {"#", "probability", "", "familiarity"}
+        justify: JustifyMethod = "right" if column == "#" else "left"
+        table.add_column(column, no_wrap=rigid, overflow="fold", justify=justify)
+    return table
+
+
+def _facts_table(facts: dict[str, str]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, Text(printable(value)))
+    return table

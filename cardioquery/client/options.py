@@ -1,0 +1,24 @@
+"""What both clients take for granted unless they are told otherwise."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+DEFAULT_TIMEOUT_S = 60.0
+PAGE_SIZE = 500
+
+
+def base_url(url: str) -> str:
+    """The service's URL, ending in a slash: a path in it (behind a proxy) is kept."""
+    return url.rstrip("/") + "/"
+
+
+class DiagnosisOptions(TypedDict, total=False):
+    """The optional arguments of `Client.diagnose`, for who hands them on."""
+
+    queries: Sequence[str]
+    top_k: int | None
+    sampling_rate_hz: float | None
+    units: str | float | None
+    lead_order: Sequence[str] | None
+    allow_missing_leads: bool

@@ -1,0 +1,1 @@
+"""The main job once from nothing, on a simulated recording."""

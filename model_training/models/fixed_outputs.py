@@ -1,0 +1,31 @@
+"""A classifier with fixed outputs: the same encoder without any text.
+
+It is the warm-up of encoder and condition memory, and the row that text queries have to hold.
+"""
+
+import torch
+from torch import Tensor
+
+from model_training.models.ecg_encoder import EcgEncoder
+from model_training.models.fusion import ConditionOutputs
+from model_training.models.weights import KeptModule
+
+
+class FixedOutputs(KeptModule):
+    """One output for each trained condition."""
+
+    def __init__(self, encoder: EcgEncoder, outputs: ConditionOutputs) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.outputs = outputs
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """(window, lead, sample) -> logits (window, condition)."""
+        logits: Tensor = self.outputs(self.encoder(windows))
+        return logits
+
+    @torch.inference_mode()
+    def score(self, windows: Tensor, batch_size: int = 128) -> Tensor:
+        """Logits (window, condition) in evaluation mode, batch by batch."""
+        self.eval()
+        return torch.cat([self(batch) for batch in windows.split(batch_size)])
