@@ -15,8 +15,8 @@ class Calibration(BaseModel):
 
     Attributes:
         temperature, bias: Of conditions that the model was trained on.
-        unseen_temperature, unseen_bias: Of conditions that it was not trained on: fitted on
-            conditions left out of training, or cautious defaults, as the model card says.
+        unseen_temperature, unseen_bias: Of conditions that it was not trained on; findings on
+            them are marked as not calibrated.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

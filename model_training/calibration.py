@@ -15,7 +15,8 @@ def fit_calibration(logits: NDArray[np.float64], targets: NDArray[np.float64]) -
         targets: Shape (recording, condition): 1, 0, or NaN where nothing is said.
 
     Returns:
-        The calibration of known conditions; that of unseen ones keeps its cautious default.
+        The calibration of known conditions, and the same for unseen ones: so that both rank on
+        one scale, though nothing is known of how often the unseen are present.
     """
     said = ~np.isnan(targets)
     flat, labels = logits[said], targets[said]
@@ -25,4 +26,7 @@ def fit_calibration(logits: NDArray[np.float64], targets: NDArray[np.float64]) -
         return float(np.mean(np.logaddexp(0, scaled) - labels * scaled))
 
     slope, bias = minimize(loss, np.zeros(2), method="Nelder-Mead").x
-    return Calibration(temperature=float(np.exp(-slope)), bias=float(bias))
+    temperature, shift = float(np.exp(-slope)), float(bias)
+    return Calibration(
+        temperature=temperature, bias=shift, unseen_temperature=temperature, unseen_bias=shift
+    )

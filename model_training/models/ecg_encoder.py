@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
@@ -13,7 +14,10 @@ class EcgEncoderConfig(BaseModel):
         kind: A residual 1-D convolutional network (He et al. 2016; on ECG Strodthoff et al. 2021).
         width: Channels of the first stage; later ones are multiples of it.
         kernel_samples: Width of the convolutions.
-        dimension: Of the features.
+        branches: Networks side by side, each warmed up for itself from its own random start: what
+            they get wrong differs, so their mean is better than either (Lakshminarayanan et al.
+            2017).
+        branch_dimension: Width of each branch's features.
         dropout: Between the convolutions of a block.
     """
 
@@ -22,8 +26,14 @@ class EcgEncoderConfig(BaseModel):
     kind: Literal["resnet1d"] = "resnet1d"
     width: int = Field(default=32, ge=1)
     kernel_samples: int = Field(default=7, ge=1)
-    dimension: int = Field(default=128, ge=1)
+    branches: int = Field(default=1, ge=1)
+    branch_dimension: int = Field(default=128, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
+
+    @property
+    def dimension(self) -> int:
+        """Width of the features: those of all branches side by side."""
+        return self.branches * self.branch_dimension
 
 
 class ResidualBlock(nn.Module):
@@ -55,10 +65,8 @@ class ResidualBlock(nn.Module):
         return activated
 
 
-class EcgEncoder(nn.Module):
-    """A ResNet whose last feature map, one token every 16 samples, is the ECG's features."""
-
-    STRIDE = 16
+class EcgEncoderBranch(nn.Module):
+    """A ResNet whose last feature map has one token every 16 samples."""
 
     def __init__(self, config: EcgEncoderConfig, leads: int) -> None:
         super().__init__()
@@ -72,12 +80,28 @@ class EcgEncoder(nn.Module):
             ResidualBlock(2 * width, 3 * width, 2, config),
             ResidualBlock(3 * width, 4 * width, 1, config),
         )
-        self.project = nn.Conv1d(4 * width, config.dimension, 1)
+        self.project = nn.Conv1d(4 * width, config.branch_dimension, 1)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """(window, lead, sample) -> features (window, token, branch dimension)."""
+        features: Tensor = self.project(self.stages(self.stem(windows)))
+        return features.transpose(1, 2)
+
+
+class EcgEncoder(nn.Module):
+    """The branches' features side by side."""
+
+    STRIDE = 16
+
+    def __init__(self, config: EcgEncoderConfig, leads: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            EcgEncoderBranch(config, leads) for _ in range(config.branches)
+        )
 
     def forward(self, windows: Tensor) -> Tensor:
         """(window, lead, sample) -> ECG features (window, token, dimension)."""
-        features: Tensor = self.project(self.stages(self.stem(windows)))
-        return features.transpose(1, 2)
+        return torch.cat([branch(windows) for branch in self.branches], dim=2)
 
     @classmethod
     def tokens(cls, window_samples: int) -> int:

@@ -4,17 +4,16 @@ It is the warm-up of encoder and condition memory, and the row that text queries
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from model_training.models.ecg_encoder import EcgEncoder
 from model_training.models.fusion import ConditionOutputs
 from model_training.models.weights import KeptModule
 
 
 class FixedOutputs(KeptModule):
-    """One output for each trained condition."""
+    """One output for each trained condition, on an encoder or on one of its branches."""
 
-    def __init__(self, encoder: EcgEncoder, outputs: ConditionOutputs) -> None:
+    def __init__(self, encoder: nn.Module, outputs: ConditionOutputs) -> None:
         super().__init__()
         self.encoder = encoder
         self.outputs = outputs

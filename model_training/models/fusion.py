@@ -5,6 +5,7 @@ probabilities of the others (docs/adr/0001).
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,8 +17,9 @@ class FusionConfig(BaseModel):
     """Size of the fusion network.
 
     Attributes:
+        dimension: Width of the queries inside the network.
         layers: Cross-attention layers.
-        heads: Attention heads; they divide the ECG encoder's dimension.
+        heads: Attention heads; they divide the dimension.
         feed_forward: Width of each layer's feed-forward part.
         adapter: Hidden width of the adapter on the frozen query embeddings.
         dropout: In attention outputs and feed-forward parts.
@@ -25,6 +27,7 @@ class FusionConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    dimension: int = Field(default=128, ge=1)
     layers: int = Field(default=2, ge=1)
     heads: int = Field(default=4, ge=1)
     feed_forward: int = Field(default=256, ge=1)
@@ -35,14 +38,15 @@ class FusionConfig(BaseModel):
 class CrossAttention(nn.Module):
     """Pre-norm multi-head attention of queries to tokens, and a feed-forward part."""
 
-    def __init__(self, dimension: int, config: FusionConfig) -> None:
+    def __init__(self, feature_dimension: int, config: FusionConfig) -> None:
         super().__init__()
+        dimension = config.dimension
         self.heads = config.heads
         self.norm_query = nn.LayerNorm(dimension)
-        self.norm_feature = nn.LayerNorm(dimension)
+        self.norm_feature = nn.LayerNorm(feature_dimension)
         self.query = nn.Linear(dimension, dimension)
-        self.key = nn.Linear(dimension, dimension)
-        self.value = nn.Linear(dimension, dimension)
+        self.key = nn.Linear(feature_dimension, dimension)
+        self.value = nn.Linear(feature_dimension, dimension)
         self.output = nn.Linear(dimension, dimension)
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(dimension),
@@ -59,7 +63,7 @@ class CrossAttention(nn.Module):
         return split
 
     def forward(self, queries: Tensor, features: Tensor) -> Tensor:
-        """Queries (window, query, dimension), features (window, token, dimension) -> queries."""
+        """Queries (window, query, dimension), features (window, token, feature) -> queries."""
         normed = self.norm_feature(features)
         asked = self._split(self.query(self.norm_query(queries)))
         keys, values = self._split(self.key(normed)), self._split(self.value(normed))
@@ -76,13 +80,23 @@ class ConditionOutputs(nn.Module):
     def __init__(self, dimension: int, conditions: int) -> None:
         super().__init__()
         self.dropout = nn.Dropout(0.3)
-        self.linear = nn.Linear(2 * dimension, conditions)
+        self.mean = nn.Linear(dimension, conditions)
+        self.maximum = nn.Linear(dimension, conditions, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (window, token, dimension) -> logits (window, trained condition)."""
-        pooled = torch.cat([features.mean(dim=1), features.amax(dim=1)], dim=1)
-        logits: Tensor = self.linear(self.dropout(pooled))
+        mean, maximum = self.dropout(features.mean(dim=1)), self.dropout(features.amax(dim=1))
+        logits: Tensor = self.mean(mean) + self.maximum(maximum)
         return logits
+
+    @torch.no_grad()
+    def average(self, branches: Sequence["ConditionOutputs"]) -> None:
+        """Take over the outputs of single branches: their mean, on the branches side by side."""
+        for name in ("mean", "maximum"):
+            weights = [getattr(branch, name).weight / len(branches) for branch in branches]
+            getattr(self, name).weight.copy_(torch.cat(weights, dim=1))
+        biases = torch.stack([branch.mean.bias for branch in branches])
+        self.mean.bias.copy_(biases.mean(dim=0))
 
 
 class ConditionMemory(nn.Module):
@@ -106,12 +120,15 @@ class ConditionMemory(nn.Module):
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(30.0)))
 
     def _adapted(self, embeddings: Tensor) -> Tensor:
-        return functional.normalize(embeddings + self.adapter(embeddings), dim=-1)
+        # In double precision: the sharp softmax below would blow up the rounding of runtimes.
+        exact = embeddings.double()
+        adapted = functional.linear(exact, self.adapter.weight.double())
+        return functional.normalize(exact + adapted, dim=-1)
 
     def forward(self, features: Tensor, query_embeddings: Tensor) -> Tensor:
         """Features (window, token, dimension), queries (query, text) -> logits (window, query)."""
         similarity = self._adapted(query_embeddings) @ self._adapted(self.keys).T
-        recalled = (similarity * self.log_sharpness.exp()).softmax(dim=-1)
+        recalled = (similarity * self.log_sharpness.double().exp()).softmax(dim=-1).float()
         logits: Tensor = self.outputs(features) @ recalled.T
         return logits
 
@@ -136,13 +153,13 @@ class CardiacFusion(nn.Module):
         self.adapter = nn.Sequential(
             nn.Linear(text_dimension, config.adapter),
             nn.GELU(),
-            nn.Linear(config.adapter, dimension),
+            nn.Linear(config.adapter, config.dimension),
         )
-        self.adapter_shortcut = nn.Linear(text_dimension, dimension)
+        self.adapter_shortcut = nn.Linear(text_dimension, config.dimension)
         self.position = nn.Parameter(torch.zeros(1, tokens, dimension))
         self.layers = nn.ModuleList(CrossAttention(dimension, config) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(dimension)
-        self.readout = nn.Linear(dimension, 1)
+        self.norm = nn.LayerNorm(config.dimension)
+        self.readout = nn.Linear(config.dimension, 1)
         # The attention layers start as a correction of nothing to what the memory recalls.
         nn.init.zeros_(self.readout.weight)
 

@@ -6,26 +6,29 @@ text query; the figures are macro averages with bootstrap confidence intervals o
 
 import json
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ecg_core.conditions import Catalogue, Condition
 from model_training.data.ptbxl import TEST_FOLD, TRAINING_FOLDS, VALIDATION_FOLD
 from model_training.metrics import (
-    MacroResult,
     auroc,
     expected_calibration_error,
     macro_result,
 )
+from model_training.models.ecg_encoder import EcgEncoder
+from model_training.probes import linear_probe, pooled_features
 from model_training.recipes.calibrate import read_calibration
 from model_training.recipes.config import read_run
 from model_training.recipes.report import render_results
-from model_training.recipes.workbench import Workbench, restored_workbench
+from model_training.recipes.workbench import Workbench, restored_workbench, seed_everything
 
 RESULTS = Path("docs/results/results.json")
 # method.md's fixed-label ResNet1D on the same recordings: macro AUROC on fold 10.
@@ -51,19 +54,29 @@ class TestFold:
         self.rows = recordings.rows(number)
         self.ecg_ids = recordings.ecg_ids[self.rows]
         self.windows = torch.from_numpy(recordings.windows[self.rows])
+        self.fixed_logits = bench.fixed.score(self.windows).double().numpy()
+        self.random_logits = random_encoder_logits(bench, self.windows)
 
     def logits(self, query_embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
         """Shape (recording, query)."""
         queries = torch.from_numpy(query_embeddings)
         return self.bench.network.score(self.windows, queries).double().numpy()
 
-    def labels(self, name: str) -> tuple[NDArray[np.bool_], NDArray[np.intp], list[Condition]]:
+    def labels(
+        self, name: str, *, everyone: bool = False
+    ) -> tuple[NDArray[np.bool_], NDArray[np.intp], list[Condition]]:
         """A set's labels (recording, class), its recordings' rows in this fold, its conditions.
+
+        Args:
+            name: The set.
+            everyone: Take the fold's recordings that are not in the set as negative, too.
 
         Raises:
             ValueError: A recording of the set with a waveform here would not be evaluated.
         """
         table = self.bench.recordings.benchmark[name]
+        if everyone:
+            table = table.reindex(table.index.union(pd.Index(self.ecg_ids)), fill_value=0)
         inside = np.flatnonzero(np.isin(self.ecg_ids, table.index.to_numpy()))
         labels = table.loc[self.ecg_ids[inside]].to_numpy().astype(bool)
         conditions = [self.catalogue.by_class(name, column) for column in table.columns]
@@ -72,18 +85,39 @@ class TestFold:
         return labels, inside, [condition for condition in conditions if condition]
 
 
-def evaluate_sets(fold: TestFold) -> tuple[dict[str, MacroResult], dict[str, MacroResult]]:
-    """Each set, its classes asked as the service asks them; and by the fixed outputs."""
-    by_query, by_fixed = {}, {}
-    fixed = fold.bench.fixed.score(fold.windows).double().numpy()
+def evaluate_sets(fold: TestFold, *, everyone: bool) -> dict[str, dict[str, object]]:
+    """Each set, its classes asked as the service asks them, beside models without text."""
+    rows: dict[str, dict[str, object]] = {}
     columns = fold.bench.recordings.conditions
     for name in fold.bench.recordings.benchmark:
-        labels, inside, conditions = fold.labels(name)
+        labels, inside, conditions = fold.labels(name, everyone=everyone)
         logits = fold.logits(fold.bench.embedder.conditions(conditions))
-        by_query[name] = macro_result(labels, logits[inside])
         outputs = [columns.index(condition.id) for condition in conditions]
-        by_fixed[name] = macro_result(labels, fixed[inside][:, outputs])
-    return by_query, by_fixed
+        rows[name.removeprefix("ptbxl_")] = {
+            **macro_result(labels, logits[inside]).rounded(),
+            "fixed_outputs": _macro_auroc(labels, fold.fixed_logits[inside][:, outputs]),
+            "random_encoder": _macro_auroc(labels, fold.random_logits[inside][:, outputs]),
+            "reference": REFERENCE_AUROC[name],
+        }
+    figures = ("auroc", "fixed_outputs", "random_encoder", "reference")
+    mean = {f: round(float(np.mean([float(str(r[f])) for r in rows.values()])), 2) for f in figures}
+    return {**rows, "mean": {**mean}}
+
+
+def _macro_auroc(labels: NDArray[np.bool_], logits: NDArray[np.float64]) -> float:
+    return round(100 * float(np.nanmean(auroc(labels, logits))), 2)
+
+
+def random_encoder_logits(bench: Workbench, windows: Tensor) -> NDArray[np.float64]:
+    """A linear probe on the features of an encoder that was never trained."""
+    seed_everything(bench.run.config.seed)
+    encoder = EcgEncoder(bench.run.config.ecg_encoder, leads=windows.shape[1])
+    rows = bench.recordings.rows(*TRAINING_FOLDS)
+    training = pooled_features(encoder, bench.windows(*TRAINING_FOLDS))
+    probe = linear_probe(training, torch.from_numpy(bench.recordings.targets[rows]))
+    with torch.inference_mode():
+        logits: NDArray[np.float64] = probe(pooled_features(encoder, windows)).double().numpy()
+    return logits
 
 
 def evaluate_wordings(fold: TestFold, wordings: Wordings) -> dict[str, float]:
@@ -146,7 +180,6 @@ def evaluate(bench: Workbench) -> dict[str, object]:
     """All figures of the report."""
     fold = TestFold(bench)
     held_out = unseen_wordings()
-    sets, fixed = evaluate_sets(fold)
     recordings = bench.recordings
     return {
         "model": {"name": bench.run.config.name, "version": bench.run.config.version},
@@ -157,19 +190,8 @@ def evaluate(bench: Workbench) -> dict[str, object]:
             "left_out": recordings.left_out,
             "conditions": len(recordings.conditions),
         },
-        "seen": {
-            name.removeprefix("ptbxl_"): {
-                **result.rounded(),
-                "fixed_outputs": round(fixed[name].auroc, 2),
-                "reference": REFERENCE_AUROC[name],
-            }
-            for name, result in sets.items()
-        },
-        "seen_mean": {
-            "auroc": _mean_auroc(sets.values()),
-            "fixed_outputs": _mean_auroc(fixed.values()),
-            "reference": round(float(np.mean(list(REFERENCE_AUROC.values()))), 2),
-        },
+        "seen": evaluate_sets(fold, everyone=False),
+        "seen_all_recordings": evaluate_sets(fold, everyone=True),
         "wording": {
             "synonyms": evaluate_wordings(fold, lambda c: c.synonyms),
             "abbreviations": evaluate_wordings(fold, lambda c: c.abbreviations),
@@ -178,10 +200,6 @@ def evaluate(bench: Workbench) -> dict[str, object]:
         },
         "calibration": evaluate_calibration(fold),
     }
-
-
-def _mean_auroc(results: Iterable[MacroResult]) -> float:
-    return round(float(np.mean([result.auroc for result in results])), 2)
 
 
 def main() -> None:

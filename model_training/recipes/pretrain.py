@@ -1,19 +1,19 @@
 """Supervised pre-training by text queries (SuPreME, arXiv 2502.19668).
 
-First the ECG encoder warms up under a classifier with fixed outputs, which costs a third of a
-step and is the reference to hold. Then encoder and fusion learn together: every step asks all
-labelled conditions, each in one of its many wordings; the loss is the binary cross-entropy over
-what is known. Writes `fixed_outputs.pt`, `network.pt` and a CSV log of each phase.
+First each branch of the ECG encoder warms up under a classifier with fixed outputs: that costs a
+third of a step, and is the reference to hold. Then encoder and fusion learn together: every step
+asks all labelled conditions, each in one of its many wordings; the loss is the binary cross-entropy
+over what is known. Writes `fixed_outputs.pt`, `network.pt` and a CSV log of each phase.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model_training.augmentation import Augmentation
 from model_training.data.ptbxl import TRAINING_FOLDS, VALIDATION_FOLD
 from model_training.fitting import fit
 from model_training.models.fixed_outputs import FixedOutputs
-from model_training.models.fusion import masked_binary_cross_entropy
+from model_training.models.fusion import ConditionOutputs, masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
 from model_training.recipes.config import read_run
 from model_training.recipes.workbench import Workbench, open_workbench
@@ -37,7 +37,19 @@ class Pretraining:
         )
 
     def warm_up(self) -> FixedOutputs:
-        """The encoder under fixed outputs."""
+        """Each branch of the encoder under fixed outputs, for itself; then all side by side."""
+        fixed = self.bench.fixed
+        branches = list(fixed.encoder.get_submodule("branches").children())
+        warmed = [self._warm_up(number, branch) for number, branch in enumerate(branches, start=1)]
+        for branch, done in zip(branches, warmed, strict=True):
+            branch.load_state_dict(done.encoder.state_dict(), strict=True)
+        fixed.outputs.average([done.outputs for done in warmed])
+        return fixed
+
+    def _warm_up(self, number: int, branch: nn.Module) -> FixedOutputs:
+        outputs = ConditionOutputs(
+            self.bench.run.config.ecg_encoder.branch_dimension, self.targets.shape[1]
+        )
 
         def loss_of(fixed: FixedOutputs, batch: Tensor) -> Tensor:
             logits = fixed(self.augment(self.windows[batch]))
@@ -46,9 +58,10 @@ class Pretraining:
         def validate(fixed: FixedOutputs) -> float:
             return self.bench.validation_loss(fixed.score(self.validation))
 
-        log = self.bench.run.folder / "warm_up.csv"
+        log = self.bench.run.folder / f"warm_up_{number}.csv"
         config = self.bench.run.config.warm_up
-        return fit(self.bench.fixed, config, self.rows, loss_of, validate, log)
+        module = FixedOutputs(branch, outputs)
+        return fit(module, config, self.rows, loss_of, validate, log)
 
     def train_fusion(self, fixed: FixedOutputs) -> CardioQueryNetwork:
         """Encoder and fusion under text queries, from what the warm-up has learned."""

@@ -100,7 +100,7 @@ def _finding(finding: Finding) -> wire.Finding:
 
 def _nearest(standing: Standing) -> wire.NearestCondition:
     return wire.NearestCondition(
-        id=standing.nearest_id, name=standing.nearest_name, similarity=standing.similarity
+        id=standing.nearest_id, name=standing.nearest_name, similarity=round(standing.similarity, 4)
     )
 
 

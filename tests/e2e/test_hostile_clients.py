@@ -162,7 +162,12 @@ def test_a_client_that_hangs_up_while_it_waits_is_forgotten(server: Server) -> N
 )
 def test_what_is_no_http_is_refused(server: Server, raw: bytes) -> None:
     with server.connect() as connection:
-        connection.sendall(raw)
-        connection.shutdown(socket.SHUT_WR)
-        received = connection.recv(65536)
+        # The server may hang up while the rest is still being sent.
+        with suppress(OSError):
+            connection.sendall(raw)
+            connection.shutdown(socket.SHUT_WR)
+        try:
+            received = connection.recv(65536)
+        except ConnectionResetError:
+            received = b""
     assert received == b"" or received.split()[1].startswith(b"4")

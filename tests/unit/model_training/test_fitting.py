@@ -64,10 +64,23 @@ def test_batches_are_whole_disjoint_and_of_the_given_rows_only(data, tmp_path):
 
 def test_fixed_outputs_score_each_recording_for_itself():
     torch.manual_seed(0)
-    encoder = EcgEncoder(EcgEncoderConfig(width=4, dimension=16), leads=12)
+    encoder = EcgEncoder(EcgEncoderConfig(width=4, branches=2, branch_dimension=8), leads=12)
     fixed = FixedOutputs(encoder, ConditionOutputs(16, conditions=7))
     windows = torch.randn(5, 12, PreprocessingSpec().window_samples)
     together = fixed.score(windows)
     assert together.shape == (5, 7)
     alone = torch.cat([fixed.score(windows[[row]]) for row in range(5)])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+def test_branches_side_by_side_answer_with_the_mean_of_their_outputs():
+    torch.manual_seed(0)
+    encoder = EcgEncoder(EcgEncoderConfig(width=4, branches=3, branch_dimension=8), leads=12)
+    single = [
+        FixedOutputs(branch, ConditionOutputs(8, conditions=5)) for branch in encoder.branches
+    ]
+    together = FixedOutputs(encoder, ConditionOutputs(24, conditions=5))
+    together.outputs.average([each.outputs for each in single])
+    windows = torch.randn(4, 12, PreprocessingSpec().window_samples)
+    expected = torch.stack([each.score(windows) for each in single]).mean(dim=0)
+    torch.testing.assert_close(together.score(windows), expected, atol=1e-5, rtol=0)

@@ -14,8 +14,8 @@ CONDITIONS = 9
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    encoder = EcgEncoderConfig(width=4, dimension=16)
-    fusion = FusionConfig(layers=2, heads=2, feed_forward=32, adapter=16)
+    encoder = EcgEncoderConfig(width=4, branches=2, branch_dimension=8)
+    fusion = FusionConfig(dimension=12, layers=2, heads=2, feed_forward=32, adapter=16)
     network = CardioQueryNetwork(
         encoder, fusion, SPEC, text_dimension=TEXT_DIMENSION, conditions=CONDITIONS
     )
@@ -90,9 +90,9 @@ def test_a_trained_condition_recalls_itself_and_a_stranger_its_neighbours(networ
 
 
 def test_before_fusion_training_the_network_answers_as_the_memory_does(windows, queries):
-    fusion = FusionConfig(layers=1, heads=2, feed_forward=8, adapter=8)
+    fusion = FusionConfig(dimension=8, layers=1, heads=2, feed_forward=8, adapter=8)
     fresh = CardioQueryNetwork(
-        EcgEncoderConfig(width=4, dimension=16),
+        EcgEncoderConfig(width=4, branches=2, branch_dimension=8),
         fusion,
         SPEC,
         text_dimension=TEXT_DIMENSION,
@@ -118,6 +118,6 @@ def test_weights_come_back_from_disk_and_strangers_are_refused(network, windows,
         network.fusion.readout.weight.add_(1)
     network.restore(tmp_path / "model.pt")
     torch.testing.assert_close(network.score(windows, queries), expected)
-    torch.save({"fusion.readout.weight": torch.zeros(1, 16)}, tmp_path / "other.pt")
+    torch.save({"fusion.readout.weight": torch.zeros(1, 12)}, tmp_path / "other.pt")
     with pytest.raises(RuntimeError, match="Missing key"):
         network.restore(tmp_path / "other.pt")

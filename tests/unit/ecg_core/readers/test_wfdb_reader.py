@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_core.leads import LEADS
 from ecg_core.readers import StatedFacts, UploadedFile, read_recording
-from tests.builders import edit_header, make_recording, make_wfdb, write_wfdb
+from tests.builders import PEAK_KB, edit_header, make_recording, make_wfdb, write_wfdb
 from tests.conftest import REPOSITORY
 
 BITS = {"16": 16, "212": 12, "80": 8, "24": 24, "32": 32}
@@ -191,8 +191,9 @@ def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(tmp_path.iterdir()) == []
 
 
-_LARGEST = """
-import resource
+_LARGEST = (
+    PEAK_KB
+    + """
 from ecg_core.readers import ReadLimits, UploadedFile, read_recording
 limits = ReadLimits()
 frames = limits.max_file_bytes // 16
@@ -201,8 +202,9 @@ lines = [f"r.dat 80 25/mV 8 0 0 0 0 {name}" for name in names]
 header = "\\n".join([f"r 16 2000 {frames}", *lines]).encode()
 files = [UploadedFile("r.hea", header), UploadedFile("r.dat", b"\\x81" * (16 * frames))]
 assert read_recording(files).samples_mv.shape == (12, frames)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(peak_kb() // 1024)
 """
+)
 
 
 def test_the_largest_file_is_read_within_512_mb() -> None:
