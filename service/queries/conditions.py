@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +68,7 @@ class KnownCondition:
         return (self.text, self.name, *self.synonyms)
 
 
+@lru_cache(maxsize=32_768)  # folding a free text takes longer than scoring it
 def term_key(text: str) -> str:
     """The form under which a wording is looked up: "ST-Hebung" and "ST Hebung" are one."""
     return normalise_term(text).replace(" ", "")
