@@ -34,8 +34,9 @@ from model_training.recipes.workbench import Workbench, restored_workbench
 
 BUNDLE = Path("service/bundle")
 PARITY = 1e-5
-# A free text this close to a trained condition counts as near it: where, in all-MiniLM-L6-v2's
-# space, paraphrases of one condition end and other conditions begin (docs/results, wording).
+# A free text with this cosine similarity to a trained condition counts as near it. Set by hand, not
+# fitted: it only labels a finding and changes no probability. Similar is not the same
+# ("ventricular fibrillation" is near "atrial fibrillation"; see docs/training.md).
 NEAR_SIMILARITY = 0.75
 
 
