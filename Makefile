@@ -79,5 +79,5 @@ $(VENV)/pyvenv.cfg:
 .make/everything: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 	@mkdir -p .make
 	@echo "Installing what developing, training and testing need (some minutes) ..."
-	@$(INSTALL) -e '.[cpu,train,bench,dev]'
+	@$(INSTALL) -e '.[cpu,otel,train,bench,dev]'
 	@touch $@ .make/serving
