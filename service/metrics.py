@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 STAGE_BUCKETS_S = (
     0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 )  # fmt: skip
+REDIS_BUCKETS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -50,6 +51,23 @@ class Metrics:
             "cardioquery_queue_running", "Diagnoses being computed", registry=self.registry
         )
 
+        self._redis_up = Gauge(
+            "cardioquery_redis_up",
+            "0 while Redis does not answer; 1 also where there is none",
+            registry=self.registry,
+        )
+        self._redis_up.set(1)
+        self._redis_seconds = Histogram(
+            "cardioquery_redis_seconds",
+            "Time of each call of Redis",
+            ["operation"],
+            buckets=REDIS_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._redis_errors = self._counter(
+            "redis_errors", "Calls of Redis that failed, by operation", "operation"
+        )
+
         self.lookups(hits=0, misses=0)
         self.findings(dict.fromkeys(("known", "near", "unseen"), 0))
 
@@ -66,6 +84,15 @@ class Metrics:
         """Count query embeddings that were at hand, and such as had to be made."""
         self._embeddings.labels("hit").inc(hits)
         self._embeddings.labels("miss").inc(misses)
+
+    def redis_call(self, operation: str, seconds: float, *, failed: bool) -> None:
+        """Observe a call of Redis."""
+        self._redis_seconds.labels(operation).observe(seconds)
+        self._redis_errors.labels(operation).inc(int(failed))
+
+    def redis_reachable(self, reachable: bool) -> None:
+        """Say whether Redis answers."""
+        self._redis_up.set(reachable)
 
     def stages(self, durations_s: Mapping[str, float]) -> None:
         """Observe how long each stage took."""

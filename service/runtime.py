@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ from service.queries.registry import ConditionRegistry
 from service.queries.resolver import QueryResolver
 from service.queries.sqlite_store import SqliteStore
 from service.queries.store import ConditionStore
+from service.redis_client import connect
+from service.redis_link import RedisLink
 from service.settings import Settings
 from service.strict_json import parse_json
 from service.warm_up import warm_up
@@ -48,6 +50,7 @@ class Runtime:
         registry, resolver, familiarity: Conditions, and how queries are understood.
         workers: Where work that keeps a core busy runs.
         store: Where registered conditions are kept.
+        redis: What replicas share; None without `redis_url`.
     """
 
     bundle: Bundle
@@ -58,11 +61,14 @@ class Runtime:
     familiarity: FamiliarityJudge
     workers: WorkerPool
     store: ConditionStore
+    redis: RedisLink | None = None
 
     def close(self) -> None:
         """Finish what runs and let go of the store."""
         self.workers.shut_down()
         self.store.close()
+        if self.redis is not None:
+            self.redis.close()
 
 
 RuntimeLoader = Callable[[Settings, Metrics], Runtime]
@@ -78,9 +84,10 @@ def load_runtime(settings: Settings, metrics: Metrics) -> Runtime:
     bundle = load_bundle(settings.bundle_dir)
     options = RuntimeOptions(settings.providers, settings.intra_op_threads)
     model = load_model(bundle, options)
+    redis = None if settings.redis_url is None else RedisLink(connect(settings), metrics)
     store = SqliteStore(settings.store_path)
     try:
-        runtime = _assembled(settings, metrics, bundle, model, store)
+        runtime = replace(_assembled(settings, metrics, bundle, model, store), redis=redis)
         warm_up(runtime.engine)
     except BaseException:
         store.close()

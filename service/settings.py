@@ -8,8 +8,10 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.redis_url import parse_redis_url
 
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -38,7 +40,11 @@ class Settings(BaseSettings):
     """Options of one service process. Every one says what follows from it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CARDIOQUERY_", frozen=True, use_attribute_docstrings=True
+        env_prefix="CARDIOQUERY_",
+        frozen=True,
+        use_attribute_docstrings=True,
+        # A URL may hold a password.
+        hide_input_in_errors=True,
     )
 
     bundle_dir: Path = Field(default_factory=default_bundle_dir)
@@ -103,6 +109,33 @@ class Settings(BaseSettings):
     providers: Annotated[tuple[Literal["cpu", "cuda"], ...], Field(min_length=1)] = ("cpu",)
     """Execution providers, in order of preference, as a JSON list. The service refuses to start
     unless every one of them is active: a GPU that is not there must not go unnoticed."""
+
+    redis_url: SecretStr | None = None
+    """Redis for registered conditions and query embeddings, shared by all replicas: `redis://`,
+    `redis+sentinel://` or `redis+cluster://`, with TLS `rediss://` and so on. Without it,
+    conditions are kept in `store_path` and embeddings in the process only."""
+
+    redis_password_file: Path | None = None
+    """File that holds the password, instead of the URL; read at the start."""
+
+    redis_ca_file: Path | None = None
+    """Certificates (PEM) that the server's is checked against, instead of the system's."""
+
+    redis_key_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_.-]{1,64}$")] = "cardioquery"
+    """Beginning of every key. Services with the same prefix share conditions; with another one
+    they see nothing of each other."""
+
+    redis_timeout_s: PositiveSeconds = 0.1
+    """Longest wait for a reply. A diagnosis that meets a Redis that hangs takes so much longer;
+    those after it do not wait at all until Redis is tried again. Too low a value takes a busy
+    Redis for a dead one."""
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url_can_be_read(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            parse_redis_url(url.get_secret_value())
+        return url
 
     @model_validator(mode="after")
     def _one_upload_fits(self) -> Self:

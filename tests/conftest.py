@@ -16,6 +16,8 @@ with warnings.catch_warnings():
 
 from ecg_core.errors import FaultCode, InputError
 
+pytest_plugins = ["tests.redis_fixtures"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 MAX_REFUSAL_S = 2.0
 MAX_REFUSAL_BYTES = 512 * 1024 * 1024

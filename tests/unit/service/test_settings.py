@@ -83,3 +83,16 @@ def test_only_the_settings_read_the_environment() -> None:
         if "os.environ" in path.read_text() or "getenv" in path.read_text()
     }
     assert readers == {"settings.py"}
+
+
+def test_a_redis_url_that_cannot_be_read_is_refused_without_repeating_it() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(redis_url="redis://:secret@")
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(Settings(redis_url="redis://:secret@host"))
+
+
+@pytest.mark.parametrize("prefix", ["", "{a}", "a b", "a" * 65])
+def test_a_key_prefix_that_would_move_keys_of_a_cluster_is_refused(prefix: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings(redis_key_prefix=prefix)

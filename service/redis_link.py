@@ -1,0 +1,105 @@
+"""Calls of Redis that cannot hold anything up: timed, counted, and left out while it fails."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import redis
+
+from service.redis_client import RedisClient
+
+T = TypeVar("T")
+
+RETRY_AFTER_S = 1.0
+
+_UNREACHABLE = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.SlotNotCoveredError,
+    redis.exceptions.RedisClusterException,
+    OSError,
+)
+
+
+class RedisUnavailable(Exception):
+    """Redis did not do what it was asked for. The message names the kind of error only."""
+
+
+class RedisObserver(Protocol):
+    """What wants to know how Redis is doing."""
+
+    def redis_call(self, operation: str, seconds: float, *, failed: bool) -> None:
+        """A call has ended."""
+
+    def redis_reachable(self, reachable: bool) -> None:
+        """Redis answers, or answers no more."""
+
+
+class RedisLink:
+    """Runs calls of Redis; safe to share between threads.
+
+    After a call that Redis did not answer, none is tried for a second: all fail at once. Then a
+    single one is let through, and if that succeeds, all are. So a Redis that hangs costs one
+    caller one time-out a second, and the others nothing.
+
+    Attributes:
+        client: For libraries that want one of their own; its calls are not guarded.
+    """
+
+    def __init__(
+        self,
+        client: RedisClient,
+        observer: RedisObserver,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.client = client
+        self._observer = observer
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._closed_until: float | None = None
+
+    def call(self, operation: str, work: Callable[[RedisClient], T]) -> T:
+        """The result of `work`, which uses the client that it is given.
+
+        Args:
+            operation: A constant name, for metrics.
+            work: What is to be done: commands, a pipeline, a script.
+
+        Raises:
+            RedisUnavailable: Redis did not answer, refused the command, or was not asked because
+                it did not answer a moment ago.
+        """
+        self._pass_or_refuse()
+        started = time.perf_counter()
+        try:
+            result = work(self.client)
+        except (redis.RedisError, OSError) as error:
+            self._observer.redis_call(operation, time.perf_counter() - started, failed=True)
+            self._note(reachable=not isinstance(error, _UNREACHABLE))
+            raise RedisUnavailable(type(error).__name__) from error
+        self._observer.redis_call(operation, time.perf_counter() - started, failed=False)
+        self._note(reachable=True)
+        return result
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+    def _pass_or_refuse(self) -> None:
+        with self._lock:
+            if self._closed_until is None:
+                return
+            now = self._clock()
+            if now < self._closed_until:
+                raise RedisUnavailable("not asked: it did not answer a moment ago")
+            # Whoever comes now tries it for all.
+            self._closed_until = now + RETRY_AFTER_S
+
+    def _note(self, *, reachable: bool) -> None:
+        with self._lock:
+            changed = reachable != (self._closed_until is None)
+            self._closed_until = None if reachable else self._clock() + RETRY_AFTER_S
+        if changed:
+            self._observer.redis_reachable(reachable)
