@@ -10,13 +10,15 @@ SHARED ?= ../shared
 CONFIG ?= model_training/recipes/configs/ptbxl_cpu.yaml
 # Recordings that `make demo` diagnoses besides its synthetic one.
 FILES ?=
+# How long `make fuzz` takes for each target.
+SECONDS ?= 60
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 RECIPE_ARGUMENTS := --config $(CONFIG) --shared $(SHARED)/data
 
-.PHONY: help setup run demo test check format train evaluate export bench lock clean
+.PHONY: help setup run demo test check format train evaluate export bench fuzz lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +57,9 @@ export: .make/everything ## Export what was trained as the bundle that the servi
 
 bench: .make/everything ## Measure latency, start-up and memory; writes docs/benchmarks.json
 	$(BIN)/python -m tests.load.bench
+
+fuzz: .make/everything ## Fuzz the readers and the API, SECONDS for each target
+	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
 
 lock: ## Resolve all dependencies anew and pin them in constraints.txt
 	PYTHON="$(PYTHON)" bash .ci/lock

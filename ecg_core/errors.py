@@ -5,6 +5,7 @@
     EcgError
     ├ InputError                  the caller's input; `faults` names all that is wrong with it
     │  ├ UnsupportedFormat        no reader for it
+    │  ├ RecordingTooLarge        a file of it, or all of them unpacked
     │  ├ UnreadableRecording      a reader for it, but the file is broken or malicious
     │  ├ UnusableRecording        read, but not fit for scoring
     │  └ InvalidQuery             a query or a condition's text that cannot be asked
@@ -105,6 +106,10 @@ class InputError(EcgError):
 
 class UnsupportedFormat(InputError):
     """No reader for this kind of file."""
+
+
+class RecordingTooLarge(InputError):
+    """A file of the recording is larger than what is read, as it was sent or unpacked."""
 
 
 class UnreadableRecording(InputError):

@@ -28,6 +28,7 @@ from ecg_core.errors import (
     ModelError,
     ModelNotReady,
     Overloaded,
+    RecordingTooLarge,
     UnreadableRecording,
     UnsupportedFormat,
     UnusableRecording,
@@ -75,6 +76,7 @@ PROBLEM_TYPES: dict[type[EcgError], ProblemType] = {
     InputError: ProblemType(422, "invalid-input", "The input cannot be used"),
     InvalidParameter: ProblemType(422, "invalid-parameter", "A field of the request is not valid"),
     UnsupportedFormat: ProblemType(415, "unsupported-format", "No reader for this format"),
+    RecordingTooLarge: ProblemType(413, "recording-too-large", "A file is too large to be read"),
     UnreadableRecording: ProblemType(
         422, "unreadable-recording", "The recording's files are broken or inconsistent"
     ),

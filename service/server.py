@@ -7,6 +7,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from service.app import create_app
+from service.http_protocol import bounded_http
 from service.settings import Settings
 from service.telemetry import configure_logging
 
@@ -23,8 +24,9 @@ def serve(settings: Settings) -> None:
         create_app(settings),
         host=settings.host,
         port=settings.port,
-        # Unlike httptools it bounds the size of headers.
-        http="h11",
+        # h11, which unlike httptools bounds the size of headers.
+        http=bounded_http(settings),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

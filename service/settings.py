@@ -76,6 +76,14 @@ class Settings(BaseSettings):
     """Longest time for a request's body to arrive. A client slower than that is refused with 408;
     too low a value refuses honest clients on slow lines."""
 
+    head_timeout_s: PositiveSeconds = 10.0
+    """Longest time for a request's headers to arrive, from the connection or the first byte of a
+    later request. Then 408, or the connection is closed if nothing came at all."""
+
+    answer_timeout_s: PositiveSeconds = 30.0
+    """Longest time for which a client may leave its answer unread; then it is cut off. Without this
+    bound a client that never reads holds its connection and its answer for ever."""
+
     max_queries: PositiveInt = 10_000
     """Most queries in one request. Time grows with their number, most of all if they were not
     asked before: each new text costs several milliseconds to embed."""

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, LargeZipFile, ZipFile, ZipInfo
 
-from ecg_core.errors import Fault, FaultCode, UnreadableRecording
+from ecg_core.errors import Fault, FaultCode, RecordingTooLarge, UnreadableRecording
 from ecg_core.readers.base import ReadLimits, UploadedFile
 
 ARCHIVE_SUFFIX = ".zip"
@@ -20,6 +20,8 @@ _RATIO_FREE_BYTES = 1024 * 1024
 
 _CHUNK_BYTES = 64 * 1024
 _CENTRAL_SIGNATURE = b"PK\x01\x02"
+_REFUSED = "the archive is refused: "
+_TOO_LARGE = "it is too large when unpacked"
 _ENCRYPTED = 0x1 | 0x40 | 0x2000  # traditional, strong, masked directory
 
 # All that zipfile and zlib raise on broken archives, as fuzzing and their sources show.
@@ -48,8 +50,9 @@ def unpack(
         suffixes: Suffixes that a reader takes; other files are refused.
 
     Raises:
-        UnreadableRecording: The archive is broken, malicious, encrypted or too large, or it holds
-            something else than recordings.
+        RecordingTooLarge: The archive is too large when unpacked, and nothing else is wrong.
+        UnreadableRecording: It is broken, malicious or encrypted, or holds something else than
+            recordings.
     """
     # zipfile builds an object for each entry, whatever the directory says of their number.
     if archive.content.count(_CENTRAL_SIGNATURE) > 2 * MAX_MEMBERS:
@@ -57,17 +60,18 @@ def unpack(
     try:
         with ZipFile(BytesIO(archive.content)) as opened:
             members = opened.infolist()
-            faults = _directory_faults(members, limits, suffixes)
+            faults = _directory_faults(members, suffixes)
+            too_large = _is_too_large(members, limits)
             if faults:
-                raise _refusal(faults)
+                raise _refusal([*faults, _TOO_LARGE] if too_large else faults)
+            if too_large:
+                raise _too_large()
             return _read_members(opened, [m for m in members if not _is_ignored(m)], limits)
     except _FOREIGN_ERRORS as error:
         raise _refusal(["it is damaged or no zip archive"]) from error
 
 
-def _directory_faults(
-    members: list[ZipInfo], limits: ReadLimits, suffixes: frozenset[str]
-) -> list[str]:
+def _directory_faults(members: list[ZipInfo], suffixes: frozenset[str]) -> list[str]:
     """What the directory alone says against an archive, before anything is unpacked."""
     files = [member for member in members if not _is_ignored(member)]
     wrong = {
@@ -82,12 +86,17 @@ def _directory_faults(
         "it is compressed by a method other than deflate": any(
             file.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for file in files
         ),
-        "it is too large when unpacked": (
-            any(file.file_size > _bound(file, limits) for file in files)
-            or sum(file.file_size for file in files) > 2 * limits.max_file_bytes
-        ),
     }
     return [what for what, is_so in wrong.items() if is_so]
+
+
+def _is_too_large(members: list[ZipInfo], limits: ReadLimits) -> bool:
+    """Whether the directory says so; it may lie, so unpacking is bounded as well."""
+    files = [member for member in members if not _is_ignored(member)]
+    return (
+        any(file.file_size > _bound(file, limits) for file in files)
+        or sum(file.file_size for file in files) > 2 * limits.max_file_bytes
+    )
 
 
 def _read_members(
@@ -109,7 +118,7 @@ def _read_bounded(opened: ZipFile, member: ZipInfo, bound: int) -> bytes:
         while chunk := stream.read(_CHUNK_BYTES):
             content += chunk
             if len(content) > bound:
-                raise _refusal(["it is too large when unpacked"])
+                raise _too_large()
     return bytes(content)
 
 
@@ -148,7 +157,11 @@ def _is_ignored(member: ZipInfo) -> bool:
     )
 
 
+def _too_large() -> RecordingTooLarge:
+    return RecordingTooLarge.of(FaultCode.ARCHIVE_REFUSED, _REFUSED + _TOO_LARGE)
+
+
 def _refusal(reasons: Iterable[str]) -> UnreadableRecording:
     return UnreadableRecording(
-        Fault(FaultCode.ARCHIVE_REFUSED, f"the archive is refused: {reason}") for reason in reasons
+        Fault(FaultCode.ARCHIVE_REFUSED, _REFUSED + reason) for reason in reasons
     )

@@ -12,7 +12,7 @@ from io import BytesIO, TextIOWrapper
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_core.errors import FaultCode, UnreadableRecording
+from ecg_core.errors import FaultCode, RecordingTooLarge, UnreadableRecording
 from ecg_core.readers.base import ReadLimits
 from ecg_core.readers.csv_text import decoded_text, malformed
 
@@ -55,11 +55,12 @@ def parse_table(content: bytes, limits: ReadLimits) -> Table:
         limits: Bounds on its size, columns and rows.
 
     Raises:
+        RecordingTooLarge: The file is larger than the limit.
         UnreadableRecording: It is not such a table, ragged, not numeric, or beyond the limits.
     """
     if len(content) > limits.max_file_bytes:
         detail = f"the file is larger than {limits.max_file_bytes} bytes"
-        raise UnreadableRecording.of(FaultCode.TOO_LONG, detail)
+        raise RecordingTooLarge.of(FaultCode.TOO_LONG, detail)
     text = decoded_text(content).rstrip("\n ")
     start = _HEAD.match(text).end()  # type: ignore[union-attr]  # it matches nothing at least
     comments, text = text[:start], text[start:]

@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from ecg_core.errors import FaultCode, InputError, UnreadableRecording, UnsupportedFormat
+from ecg_core.errors import (
+    FaultCode,
+    InputError,
+    RecordingTooLarge,
+    UnreadableRecording,
+    UnsupportedFormat,
+)
 from ecg_core.readers.archive import ARCHIVE_SUFFIX, unpack
 from ecg_core.readers.base import ReadLimits, RecordingReader, StatedFacts, UploadedFile
 from ecg_core.readers.csv_reader import CsvReader
@@ -32,6 +38,7 @@ def read_recording(
 
     Raises:
         UnsupportedFormat: No reader takes such files.
+        RecordingTooLarge: A file is larger than the limit, as it was sent or unpacked.
         UnreadableRecording: The files are broken, inconsistent or malicious, too few or too many.
         UnusableRecording: They are read, but lack what a recording needs.
     """
@@ -51,7 +58,7 @@ def _check_files(files: Sequence[UploadedFile], limits: ReadLimits) -> None:
         raise UnsupportedFormat.of(FaultCode.UNSUPPORTED_FORMAT, detail)
     if any(len(file.content) > limits.max_file_bytes for file in files):
         detail = f"a file is larger than {limits.max_file_bytes} bytes"
-        raise UnreadableRecording.of(FaultCode.TOO_LONG, detail)
+        raise RecordingTooLarge.of(FaultCode.TOO_LONG, detail)
 
 
 def _reader_of(files: Sequence[UploadedFile]) -> RecordingReader:

@@ -92,6 +92,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     options = {
         "store_path": folder / "conditions.sqlite3",
         "upload_timeout_s": 1.5,
+        "head_timeout_s": 1.5,
+        "answer_timeout_s": 1.5,
         "max_upload_bytes": 2_000_000,
     }
     with running(folder / "log", options) as made:

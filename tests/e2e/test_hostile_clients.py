@@ -153,21 +153,82 @@ def test_a_client_that_hangs_up_while_it_waits_is_forgotten(server: Server) -> N
     "raw",
     [
         b"rubbish\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/x.y\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         HEAD + b"Content-Length: -1\r\n\r\n",
         HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+        HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\nzz\r\n",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
     ],
+    ids=[
+        *("rubbish", "no version", "TLS", "negative length", "two lengths", "length and chunks"),
+        *("bad chunk", "long header"),
+    ],
 )
-def test_what_is_no_http_is_refused(server: Server, raw: bytes) -> None:
+def test_what_is_no_http_is_refused_with_a_problem(server: Server, raw: bytes) -> None:
     with server.connect() as connection:
         # The server may hang up while the rest is still being sent.
         with suppress(OSError):
             connection.sendall(raw)
-            connection.shutdown(socket.SHUT_WR)
         try:
-            received = connection.recv(65536)
+            status, problem = answer(connection)
         except ConnectionResetError:
-            received = b""
-    assert received == b"" or received.split()[1].startswith(b"4")
+            assert len(raw) > 100_000
+            return
+    assert (status, problem["type"]) == (400, "urn:cardioquery:problem:unreadable-request")
+    assert problem["request_id"]
+
+
+def test_headers_that_come_a_byte_at_a_time_are_timed_out(server: Server) -> None:
+    with server.connect() as connection:
+        connection.settimeout(0.2)
+        started = time.monotonic()
+        received = b""
+        for byte in b"GET /healthz HTTP/1.1\r\nX: " + b"a" * 60:
+            connection.sendall(bytes([byte]))
+            with suppress(TimeoutError):
+                received = connection.recv(65536)
+            if received:
+                break
+        assert time.monotonic() - started < 5
+    assert received.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert b"urn:cardioquery:problem:upload-timed-out" in received
+
+
+def test_a_connection_without_a_request_is_closed(server: Server) -> None:
+    with server.connect() as connection:
+        assert connection.recv(1) == b""
+
+
+def test_slow_headers_after_an_answer_are_timed_out_as_well(server: Server) -> None:
+    with server.connect() as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200" in head_and_body(connection)[0]
+        connection.sendall(b"GET /hea")
+        assert answer(connection)[0] == 408
+
+
+def test_a_client_that_never_reads_is_cut_off(server: Server) -> None:
+    requests = 2000
+    with server.connect() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with suppress(OSError):
+            connection.settimeout(1.0)
+            connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * requests)
+        time.sleep(3.0)
+        received = 0
+        with suppress(OSError):
+            connection.settimeout(5.0)
+            while chunk := connection.recv(1 << 20):
+                received += chunk.count(b"HTTP/1.1 200")
+    assert received < requests
+
+
+def test_a_websocket_is_not_opened(server: Server) -> None:
+    with server.connect() as connection:
+        upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        connection.sendall(b"GET /ws HTTP/1.1\r\nHost: x\r\n" + upgrade + key + b"\r\n")
+        status, problem = answer(connection)
+    assert (status, problem["type"]) == (404, "urn:cardioquery:problem:not-found")

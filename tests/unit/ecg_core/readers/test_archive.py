@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_core.errors import FaultCode, InputError
+from ecg_core.errors import FaultCode, InputError, RecordingTooLarge
 from ecg_core.leads import LEADS
 from ecg_core.readers import ReadLimits, UploadedFile, read_recording
 from tests.builders import make_recording, make_wfdb, make_wfdb_zip, make_zip
@@ -138,12 +138,23 @@ class TestSize:
     def test_bomb_is_refused_by_its_declared_size(self, refused: Refusal) -> None:
         bomb = make_zip({"record.hea": b"x", "record.dat": bytes(30_000_000)})
         assert len(bomb.content) < 100_000
-        refused([bomb], REFUSED)
+        assert isinstance(refused([bomb], REFUSED), RecordingTooLarge)
+
+    def test_bomb_that_is_wrong_otherwise_too_is_told_both(self, refused: Refusal) -> None:
+        bomb = make_zip({"record.hea": b"x", "record.dat": bytes(30_000_000), "b.zip": b"x"})
+        error = refused([bomb], REFUSED, REFUSED)
+        assert not isinstance(error, RecordingTooLarge)
 
     @pytest.mark.parametrize("claimed", [10, 500_000])
     def test_bomb_that_lies_about_its_size_is_refused(self, claimed: int, refused: Refusal) -> None:
         bomb = make_zip({"record.dat": bytes(30_000_000), "record.hea": b"x"})
         refused([with_directory_field(bomb, 24, struct.pack("<I", claimed))], REFUSED)
+
+    def test_member_larger_than_its_directory_says_is_given_up(self, refused: Refusal) -> None:
+        # The size in the directory bounds what is unpacked; the checksum then tells.
+        bomb = make_zip({"record.dat": bytes(2_000_000), "record.hea": b"x"})
+        error = refused([with_directory_field(bomb, 24, struct.pack("<I", 900_000))], REFUSED)
+        assert "damaged" in error.faults[0].detail
 
     def test_bomb_that_claims_much_compressed_data_is_refused(self, refused: Refusal) -> None:
         bomb = make_zip({"record.dat": bytes(40_000_000), "record.hea": b"x"})
@@ -151,7 +162,7 @@ class TestSize:
 
     def test_member_over_the_limit_is_refused(self, refused: Refusal) -> None:
         limits = ReadLimits(max_file_bytes=100_000)
-        refused([make_wfdb_zip()], REFUSED, limits=limits)
+        assert isinstance(refused([make_wfdb_zip()], REFUSED, limits=limits), RecordingTooLarge)
 
     def test_members_over_the_limit_together_are_refused(self, refused: Refusal) -> None:
         noise = np.random.default_rng(1).bytes(1000)
