@@ -1,6 +1,7 @@
 """The wire: what clients send and get. Fields may be added; none changes its name or meaning."""
 
 from api_schemas.base import Familiarity, NearestCondition
+from api_schemas.batch import NDJSON_MEDIA_TYPE, BatchDiagnosis, BatchEnd, BatchItem
 from api_schemas.conditions import Coding, Condition, ConditionPage, NewCondition
 from api_schemas.diagnosis import (
     Diagnosis,
@@ -15,7 +16,11 @@ from api_schemas.model import ModelDescription
 from api_schemas.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemError
 
 __all__ = [
+    "NDJSON_MEDIA_TYPE",
     "PROBLEM_MEDIA_TYPE",
+    "BatchDiagnosis",
+    "BatchEnd",
+    "BatchItem",
     "Coding",
     "Condition",
     "ConditionPage",

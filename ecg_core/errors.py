@@ -36,6 +36,7 @@ class FaultCode(StrEnum):
     UNSUPPORTED_FORMAT = "unsupported_format"
     INCOMPLETE_UPLOAD = "incomplete_upload"
     SEVERAL_RECORDINGS = "several_recordings"
+    TOO_MANY_RECORDINGS = "too_many_recordings"
     ARCHIVE_REFUSED = "archive_refused"
     INVALID_PARAMETER = "invalid_parameter"
     # The file

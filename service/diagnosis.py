@@ -32,6 +32,8 @@ class DiagnosisRequest:
         top_k: How many findings to return; None: all.
         allow_missing_leads: Whether to score a recording that lacks leads.
         faults: What was wrong with the request's fields.
+        understood: The queries, where they were understood before: those of a batch mean the same
+            for each of its recordings, whatever is registered meanwhile.
     """
 
     files: tuple[UploadedFile, ...] = field(repr=False)
@@ -40,6 +42,7 @@ class DiagnosisRequest:
     top_k: int | None = None
     allow_missing_leads: bool = False
     faults: tuple[Fault, ...] = ()
+    understood: tuple[AskedQuery, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ class DiagnosisEngine:
                         recording, allow_missing_leads=request.allow_missing_leads
                     )
         with faults.gathering(), clock.stage("embed_queries"):
-            queries = self.resolver.resolve(request.queries)
+            queries = list(request.understood) or self.resolver.resolve(request.queries)
         faults.raise_any()
         return recording, report, queries
 

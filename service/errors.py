@@ -117,41 +117,46 @@ def http_problem_type(status: int) -> ProblemType:
     return ProblemType(status, _NOT_IN_SLUG.sub("-", phrase.lower()), phrase)
 
 
-def problem_response(
-    kind: ProblemType,
-    request_id: str,
-    faults: tuple[Fault, ...] = (),
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    """The problem as a response; what does not apply is left out."""
+def problem_of(error: Exception, request_id: str) -> Problem:
+    """The problem of any error; what is not expected says nothing but the request's id."""
+    faults: tuple[Fault, ...] = ()
+    kind = INTERNAL_ERROR
+    if isinstance(error, EcgError):
+        kind = problem_type(type(error))
+        faults = error.faults if isinstance(error, InputError) else ()
+    elif isinstance(error, HTTPException):
+        kind = http_problem_type(error.status_code)
+    elif isinstance(error, RequestValidationError):
+        kind = problem_type(InvalidParameter)
+        faults = validation_faults(error.errors())
     errors = [
         ProblemError(code=fault.code, detail=fault.detail, lead=fault.lead, field=fault.field)
         for fault in faults
     ]
-    problem = Problem(
+    return Problem(
         type=kind.uri,
         title=kind.title,
         status=kind.status,
         request_id=request_id,
         errors=errors or None,
     )
-    body = problem.model_dump_json(exclude_none=True)
-    return Response(body, kind.status, headers, media_type=PROBLEM_MEDIA_TYPE)
+
+
+def problem_slug(problem: Problem) -> str:
+    """The end of the problem's `type`."""
+    return problem.type.removeprefix(_TYPE_PREFIX)
 
 
 def error_response(error: Exception, request_id: str) -> Response:
-    """The response to any error; what is not expected says nothing but the request's id."""
+    """The response to any error; what does not apply is left out."""
+    problem = problem_of(error, request_id)
+    headers: Mapping[str, str] | None = None
     if isinstance(error, EcgError):
-        kind = problem_type(type(error))
-        faults = error.faults if isinstance(error, InputError) else ()
-        return problem_response(kind, request_id, faults, _headers(error, kind))
-    if isinstance(error, HTTPException):
-        kind = http_problem_type(error.status_code)
-        return problem_response(kind, request_id, headers=error.headers)
-    if isinstance(error, RequestValidationError):
-        kind = problem_type(InvalidParameter)
-        return problem_response(kind, request_id, validation_faults(error.errors()))
-    return problem_response(INTERNAL_ERROR, request_id)
+        headers = _headers(error, problem.status)
+    elif isinstance(error, HTTPException):
+        headers = error.headers
+    body = problem.model_dump_json(exclude_none=True)
+    return Response(body, problem.status, headers, media_type=PROBLEM_MEDIA_TYPE)
 
 
 def validation_faults(errors: Sequence[Any]) -> tuple[Fault, ...]:
@@ -181,9 +186,9 @@ def add_error_handlers(app: FastAPI) -> None:
         app.add_exception_handler(kind, handle)
 
 
-def _headers(error: EcgError, kind: ProblemType) -> dict[str, str]:
+def _headers(error: EcgError, status: int) -> dict[str, str]:
     headers = {}
-    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         retry_after_s = error.retry_after_s if isinstance(error, CapacityError) else 1
         headers["Retry-After"] = str(retry_after_s)
     if isinstance(error, RequestError):

@@ -1,5 +1,6 @@
 """Prometheus metrics of one app. Labels have few values, and none comes from the caller."""
 
+from collections import Counter as Counts
 from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -37,6 +38,9 @@ class Metrics:
         )
         self._findings = self._counter(
             "findings", "Findings by how familiar the model is with the query", "familiarity"
+        )
+        self._batch_recordings = self._counter(
+            "batch_recordings", "Recordings of batches by the status of their answer", "status"
         )
         self._model = Gauge(
             "cardioquery_model_info",
@@ -108,6 +112,21 @@ class Metrics:
         """Count findings by familiarity."""
         for familiarity, count in familiarities.items():
             self._findings.labels(familiarity).inc(count)
+
+    def diagnosed(
+        self,
+        durations_s: Mapping[str, float],
+        warning_codes: Iterable[str],
+        familiarities: Iterable[str],
+    ) -> None:
+        """Count one diagnosis: its stages, its warnings, and the familiarity of each finding."""
+        self.stages(durations_s)
+        self.warnings(warning_codes)
+        self.findings(Counts(familiarities))
+
+    def batch_recording(self, status: int) -> None:
+        """Count a recording of a batch that was answered."""
+        self._batch_recordings.labels(str(status)).inc()
 
     def model(self, name: str, version: str, digest: str) -> None:
         """Name the model in use."""

@@ -143,6 +143,7 @@ def _assembled(
         settings.max_waiting_diagnoses,
         metrics.running,
         metrics.waiting,
+        settings.max_batch_diagnoses,
     )
     card = read_model_card(bundle)
     return Runtime(bundle, card, engine, registry, resolver, familiarity, workers, store)

@@ -36,6 +36,11 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def half_of_the_cores() -> int:
+    """Half of them, at least one."""
+    return max(1, available_cores() // 2)
+
+
 class Settings(BaseSettings):
     """Options of one service process. Every one says what follows from it."""
 
@@ -105,6 +110,22 @@ class Settings(BaseSettings):
 
     request_deadline_s: PositiveSeconds = 30.0
     """Longest time for an answer once the upload is there, waiting included; then 504."""
+
+    max_batch_recordings: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """Most recordings in one `POST /diagnose/batch`. Beyond it the whole batch is refused."""
+
+    max_batch_bytes: Annotated[int, Field(ge=_MEBIBYTE // 8)] = 128 * _MEBIBYTE
+    """Largest body of a batch; a zip may unpack to eight times as much, one recording at a time.
+    The body is held in memory until the last answer was sent, and counts among the uploads."""
+
+    batch_deadline_s: PositiveSeconds = 600.0
+    """Longest time for all answers of a batch once its upload is there, waiting for a busy service
+    included. A recording without an answer by then gets a deadline-exceeded problem of its own."""
+
+    max_batch_diagnoses: PositiveInt = Field(default_factory=half_of_the_cores)
+    """Diagnoses of all batches together that are computed, or stand in the queue, at the same
+    time: so many single requests may find before them. More makes batches faster on an idle
+    machine and single requests slower on a busy one."""
 
     embedding_cache_entries: Annotated[int, Field(ge=1)] = 20_000
     """Free-text queries whose embeddings are kept (about 2 kB each). A query that was dropped is

@@ -27,13 +27,22 @@ class Level(Protocol):
 class WorkerPool:
     """Runs functions in threads; refuses at once what it could not run in time anyway."""
 
-    def __init__(self, running: int, waiting: int, running_level: Level, waiting_level: Level):
+    def __init__(
+        self,
+        running: int,
+        waiting: int,
+        running_level: Level,
+        waiting_level: Level,
+        patient: int = 1,
+    ) -> None:
         self._executor = ThreadPoolExecutor(running, thread_name_prefix="diagnosis")
         self._free = asyncio.Semaphore(running)
         self._max_waiting = waiting
         self._waiting = 0
         self._running_level = running_level
         self._waiting_level = waiting_level
+        self._patient = asyncio.Semaphore(patient)
+        self.patient = patient
 
     @property
     def full(self) -> bool:
@@ -50,6 +59,34 @@ class WorkerPool:
             Overloaded: Too many are waiting.
             DeadlineExceeded: The time was up before there was a result.
         """
+        if self.full:
+            raise Overloaded
+        return await self._run(work, deadline)
+
+    async def run_patiently(self, work: Callable[[], T], deadline: Deadline) -> T:
+        """Like `run`, but waits when too many are waiting: for work that others must not feel.
+
+        Of all such work at most `patient` pieces run or stand in the queue at once, so that what
+        comes by `run` finds at most as many before it.
+
+        Raises:
+            DeadlineExceeded: The time was up before there was a result.
+        """
+        try:
+            async with asyncio.timeout(deadline.remaining_s):
+                await self._patient.acquire()
+        except TimeoutError as error:
+            raise DeadlineExceeded from error
+        try:
+            return await self._run(work, deadline)
+        finally:
+            self._patient.release()
+
+    def shut_down(self) -> None:
+        """Let the threads end after what they are at."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    async def _run(self, work: Callable[[], T], deadline: Deadline) -> T:
         await self._take_place(deadline)
         try:
             result = asyncio.get_running_loop().run_in_executor(self._executor, work)
@@ -66,13 +103,7 @@ class WorkerPool:
         finally:
             deadline.abandon()
 
-    def shut_down(self) -> None:
-        """Let the threads end after what they are at."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
-
     async def _take_place(self, deadline: Deadline) -> None:
-        if self.full:
-            raise Overloaded
         self._waiting += 1
         self._waiting_level.inc()
         try:

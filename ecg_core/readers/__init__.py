@@ -1,6 +1,17 @@
 """Readers of recordings: bytes as a hospital sends them in, a `Recording` in millivolts out."""
 
+from ecg_core.readers.archive import ArchiveBounds
 from ecg_core.readers.base import ReadLimits, RecordingReader, StatedFacts, UploadedFile
 from ecg_core.readers.registry import read_recording
+from ecg_core.readers.several import RecordingSource, recordings_in
 
-__all__ = ["ReadLimits", "RecordingReader", "StatedFacts", "UploadedFile", "read_recording"]
+__all__ = [
+    "ArchiveBounds",
+    "ReadLimits",
+    "RecordingReader",
+    "RecordingSource",
+    "StatedFacts",
+    "UploadedFile",
+    "read_recording",
+    "recordings_in",
+]

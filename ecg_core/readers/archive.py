@@ -1,11 +1,13 @@
-"""Unpacking of a zip that holds one recording: in memory, bounded, nothing taken on trust."""
+"""Unpacking of a zip that holds recordings: in memory, bounded, nothing taken on trust."""
 
 import stat
 import struct
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
+from threading import Lock
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, LargeZipFile, ZipFile, ZipInfo
 
 from ecg_core.errors import Fault, FaultCode, RecordingTooLarge, UnreadableRecording
@@ -39,10 +41,84 @@ _FOREIGN_ERRORS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ArchiveBounds:
+    """How much an archive may hold.
+
+    Attributes:
+        max_members: Entries of its directory, folders among them.
+        max_total_bytes: All files together, unpacked.
+    """
+
+    max_members: int
+    max_total_bytes: int
+
+
+class Archive:
+    """A zip whose directory was checked; its files are unpacked one by one, from any thread.
+
+    Args:
+        archive: The zip.
+        limits: Bounds on one file.
+        bounds: Bounds on all of them.
+        suffixes: Suffixes of files that it may hold; None: any but those of other archives.
+
+    Raises:
+        RecordingTooLarge: The archive is too large when unpacked, and nothing else is wrong.
+        UnreadableRecording: It is broken, malicious or encrypted, or holds something else than
+            recordings.
+    """
+
+    def __init__(
+        self,
+        archive: UploadedFile,
+        limits: ReadLimits,
+        bounds: ArchiveBounds,
+        suffixes: frozenset[str] | None = None,
+    ) -> None:
+        # zipfile builds an object for each entry, whatever the directory says of their number.
+        if archive.content.count(_CENTRAL_SIGNATURE) > 2 * bounds.max_members:
+            raise _refusal([_too_many(bounds)])
+        self._limits = limits
+        self._turn = Lock()
+        try:
+            self._opened = ZipFile(BytesIO(archive.content))
+            members = self._opened.infolist()
+            faults = _directory_faults(members, bounds, suffixes)
+            too_large = _is_too_large(members, limits, bounds)
+            self._files = [member for member in members if not _is_ignored(member)]
+        except _FOREIGN_ERRORS as error:
+            raise _damaged() from error
+        if faults:
+            raise _refusal([*faults, _TOO_LARGE] if too_large else faults)
+        if too_large:
+            raise _too_large()
+
+    @property
+    def names(self) -> list[str]:
+        """Paths of its files, without folders and what operating systems add."""
+        return ["/".join(_parts(member)) for member in self._files]
+
+    def read(self, number: int) -> UploadedFile:
+        """The file at this place of `names`, under its bare name.
+
+        Raises:
+            UnreadableRecording: It is damaged, or larger than the directory says.
+        """
+        member = self._files[number]
+        bound = min(member.file_size, _bound(member, self._limits))
+        try:
+            with self._turn:
+                content = _read_bounded(self._opened, member, bound)
+        except _FOREIGN_ERRORS as error:
+            raise _damaged() from error
+        return UploadedFile(PurePosixPath(member.filename).name, content)
+
+
 def unpack(
     archive: UploadedFile, limits: ReadLimits, suffixes: frozenset[str]
 ) -> list[UploadedFile]:
-    """The files of an archive, without folders and what operating systems add.
+    """The files of an archive of one recording.
 
     Args:
         archive: The zip.
@@ -50,38 +126,27 @@ def unpack(
         suffixes: Suffixes that a reader takes; other files are refused.
 
     Raises:
-        RecordingTooLarge: The archive is too large when unpacked, and nothing else is wrong.
-        UnreadableRecording: It is broken, malicious or encrypted, or holds something else than
-            recordings.
+        RecordingTooLarge, UnreadableRecording: As for `Archive`.
     """
-    # zipfile builds an object for each entry, whatever the directory says of their number.
-    if archive.content.count(_CENTRAL_SIGNATURE) > 2 * MAX_MEMBERS:
-        raise _refusal([f"it holds more than {MAX_MEMBERS} members"])
-    try:
-        with ZipFile(BytesIO(archive.content)) as opened:
-            members = opened.infolist()
-            faults = _directory_faults(members, suffixes)
-            too_large = _is_too_large(members, limits)
-            if faults:
-                raise _refusal([*faults, _TOO_LARGE] if too_large else faults)
-            if too_large:
-                raise _too_large()
-            return _read_members(opened, [m for m in members if not _is_ignored(m)], limits)
-    except _FOREIGN_ERRORS as error:
-        raise _refusal(["it is damaged or no zip archive"]) from error
+    bounds = ArchiveBounds(MAX_MEMBERS, 2 * limits.max_file_bytes)
+    opened = Archive(archive, limits, bounds, suffixes)
+    return [opened.read(number) for number in range(len(opened.names))]
 
 
-def _directory_faults(members: list[ZipInfo], suffixes: frozenset[str]) -> list[str]:
+def _directory_faults(
+    members: list[ZipInfo], bounds: ArchiveBounds, suffixes: frozenset[str] | None
+) -> list[str]:
     """What the directory alone says against an archive, before anything is unpacked."""
     files = [member for member in members if not _is_ignored(member)]
+    found = {_suffix(file) for file in files}
     wrong = {
-        f"it holds more than {MAX_MEMBERS} members": len(members) > MAX_MEMBERS,
+        _too_many(bounds): len(members) > bounds.max_members,
         "it is encrypted": any(member.flag_bits & _ENCRYPTED for member in members),
         "it holds a member whose path leads out of it": any(map(_leads_out, members)),
         "it holds a link or a device": not all(map(_is_plain, members)),
-        "it holds another archive": any(_suffix(file) == ARCHIVE_SUFFIX for file in files),
-        "it holds files that are no recording": any(
-            _suffix(file) not in suffixes | {ARCHIVE_SUFFIX} for file in files
+        "it holds another archive": ARCHIVE_SUFFIX in found,
+        "it holds files that are no recording": (
+            suffixes is not None and not found <= suffixes | {ARCHIVE_SUFFIX}
         ),
         "it is compressed by a method other than deflate": any(
             file.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for file in files
@@ -90,25 +155,17 @@ def _directory_faults(members: list[ZipInfo], suffixes: frozenset[str]) -> list[
     return [what for what, is_so in wrong.items() if is_so]
 
 
-def _is_too_large(members: list[ZipInfo], limits: ReadLimits) -> bool:
+def _is_too_large(members: list[ZipInfo], limits: ReadLimits, bounds: ArchiveBounds) -> bool:
     """Whether the directory says so; it may lie, so unpacking is bounded as well."""
     files = [member for member in members if not _is_ignored(member)]
     return (
         any(file.file_size > _bound(file, limits) for file in files)
-        or sum(file.file_size for file in files) > 2 * limits.max_file_bytes
+        or sum(file.file_size for file in files) > bounds.max_total_bytes
     )
 
 
-def _read_members(
-    opened: ZipFile, members: list[ZipInfo], limits: ReadLimits
-) -> list[UploadedFile]:
-    files: list[UploadedFile] = []
-    budget = 2 * limits.max_file_bytes
-    for member in members:
-        content = _read_bounded(opened, member, min(budget, _bound(member, limits)))
-        budget -= len(content)
-        files.append(UploadedFile(PurePosixPath(member.filename).name, content))
-    return files
+def _too_many(bounds: ArchiveBounds) -> str:
+    return f"it holds more than {bounds.max_members} members"
 
 
 def _read_bounded(opened: ZipFile, member: ZipInfo, bound: int) -> bytes:
@@ -159,6 +216,10 @@ def _is_ignored(member: ZipInfo) -> bool:
 
 def _too_large() -> RecordingTooLarge:
     return RecordingTooLarge.of(FaultCode.ARCHIVE_REFUSED, _REFUSED + _TOO_LARGE)
+
+
+def _damaged() -> UnreadableRecording:
+    return _refusal(["it is damaged or no zip archive"])
 
 
 def _refusal(reasons: Iterable[str]) -> UnreadableRecording:

@@ -25,7 +25,7 @@ from ecg_core.recording import Recording
 
 _Digital = NDArray[np.signedinteger[Any]]
 
-_HEADER_SUFFIX = ".hea"
+HEADER_SUFFIX = ".hea"
 _INTEGER_BITS = MappingProxyType({"80": 8, "212": 16, "16": 16, "24": 32, "32": 32})
 
 # Faults of a sound file that says too little, or nothing that can be scored.
@@ -49,7 +49,7 @@ class WfdbReader:
     The header is parsed and checked here, to the last sample, before a library sees any of it.
     """
 
-    suffixes: ClassVar[frozenset[str]] = SIGNAL_SUFFIXES | {_HEADER_SUFFIX}
+    suffixes: ClassVar[frozenset[str]] = SIGNAL_SUFFIXES | {HEADER_SUFFIX}
 
     def read(
         self, files: Sequence[UploadedFile], stated: StatedFacts, limits: ReadLimits
@@ -78,7 +78,7 @@ class WfdbReader:
 
 
 def _pair(files: Sequence[UploadedFile]) -> tuple[UploadedFile, UploadedFile]:
-    headers = [file for file in files if file.suffix == _HEADER_SUFFIX]
+    headers = [file for file in files if file.suffix == HEADER_SUFFIX]
     signal_files = [file for file in files if file.suffix in SIGNAL_SUFFIXES]
     if len(headers) > 1 or len(signal_files) > 1:
         detail = "send one recording: one .hea with its one .dat or .mat"

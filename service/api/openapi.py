@@ -1,12 +1,19 @@
 """What the OpenAPI says beyond what FastAPI finds out: problems, and the form of an upload."""
 
 from collections import defaultdict
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api_schemas import PROBLEM_MEDIA_TYPE, NewCondition, Problem
+from api_schemas import (
+    NDJSON_MEDIA_TYPE,
+    PROBLEM_MEDIA_TYPE,
+    BatchEnd,
+    NewCondition,
+    Problem,
+)
 from ecg_core.errors import EcgError
 from service.errors import (
     INTERNAL_ERROR,
@@ -74,6 +81,28 @@ DIAGNOSE_BODY: dict[str, Any] = {
                         "derived.",
                     },
                 },
+            }
+        }
+    },
+}
+BATCH_BODY: dict[str, Any] = deepcopy(DIAGNOSE_BODY)
+_batch_form = BATCH_BODY["content"]["multipart/form-data"]["schema"]["properties"]
+_batch_form["recording"]["description"] = (
+    "One `.zip` of all recordings, or the files of all of them: each `.hea` with the signal file "
+    "of the same name in the same folder, each `.csv` and, among other files, each `.zip` is one "
+    "recording. File names may hold folders."
+)
+# The other form of a batch's answer; JSON is described by its model.
+BATCH_LINES: dict[str, Any] = {
+    "description": "One answer for each recording, in order; as NDJSON a `BatchItem` a line as "
+    "soon as it is there, and a `BatchEnd` as the last line: without it, the answer broke off.",
+    "content": {
+        NDJSON_MEDIA_TYPE: {
+            "schema": {
+                "anyOf": [
+                    {"$ref": "#/components/schemas/BatchItem"},
+                    BatchEnd.model_json_schema(),
+                ]
             }
         }
     },

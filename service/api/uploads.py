@@ -1,4 +1,4 @@
-"""From the form of `POST /diagnose` to a `DiagnosisRequest`; all faults of its fields at once."""
+"""From an upload's form to a `DiagnosisRequest`; all faults of its fields at once."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -45,9 +45,28 @@ async def read_diagnosis_request(
     return diagnosis_request(parts)
 
 
-def diagnosis_request(parts: Iterable[Part]) -> DiagnosisRequest:
+async def read_batch_request(
+    request: Request, settings: Settings, share: BudgetShare
+) -> DiagnosisRequest:
+    """Take in the upload of several recordings: all of their files stand in the result's `files`.
+
+    Raises:
+        RequestError, Overloaded: As above.
+    """
+    max_files = MAX_FILES * settings.max_batch_recordings
+    max_parts = max_files + 2 * settings.max_queries + _SPARE_PARTS
+    content_type = request.headers.get("content-type", "")
+    body = IncomingBody(request, settings.max_batch_bytes, share)
+    # A line that is fast enough for one upload is fast enough for a larger one.
+    size = max(1.0, settings.max_batch_bytes / settings.max_upload_bytes)
+    async with body.arriving_within(size * settings.upload_timeout_s) as chunks:
+        parts = await read_multipart(content_type, chunks, max_parts)
+    return diagnosis_request(parts, max_files)
+
+
+def diagnosis_request(parts: Iterable[Part], max_files: int = MAX_FILES) -> DiagnosisRequest:
     """The request that a form's parts make, with all faults of its fields."""
-    form = _Form()
+    form = _Form(max_files)
     for part in parts:
         form.take(part)
     return form.request()
@@ -56,7 +75,8 @@ def diagnosis_request(parts: Iterable[Part]) -> DiagnosisRequest:
 class _Form:
     """Sorts a form's parts by field, and notes what is wrong with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_files: int) -> None:
+        self._max_files = max_files
         self._files: list[UploadedFile] = []
         self._queries: list[str] = []
         self._values: dict[str, str] = {}
@@ -81,7 +101,7 @@ class _Form:
     def request(self) -> DiagnosisRequest:
         """The request, once all parts are taken."""
         if not self._files:
-            self._refuse("send the files of one recording", RECORDING_FIELD)
+            self._refuse("send a recording's files", RECORDING_FIELD)
         stated = StatedFacts(
             sampling_rate_hz=self._parsed("sampling_rate_hz", _positive_number),
             units_per_mv=self._parsed("units", _units_per_mv),
@@ -101,8 +121,8 @@ class _Form:
     def _take_file(self, part: Part) -> None:
         if part.file_name is None:
             self._refuse("has to be a file, with a file name", RECORDING_FIELD)
-        elif len(self._files) >= MAX_FILES:
-            self._refuse(f"at most {MAX_FILES} files make one recording", RECORDING_FIELD)
+        elif len(self._files) >= self._max_files:
+            self._refuse(f"at most {self._max_files} files are taken", RECORDING_FIELD)
         else:
             self._files.append(UploadedFile(part.file_name, part.content))
 

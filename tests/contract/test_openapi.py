@@ -9,6 +9,7 @@ from service.errors import PROBLEM_TYPES
 # What api.md says each route answers; access and rate limits come later.
 STATUSES = {
     ("post", "/diagnose"): {200, 400, 408, 413, 415, 422, 500, 503, 504},
+    ("post", "/diagnose/batch"): {200, 400, 408, 413, 415, 422, 500, 503, 504},
     ("post", "/queries"): {200, 201, 400, 408, 413, 415, 422, 500, 503, 504},
     ("get", "/queries"): {200, 422, 500, 503},
     ("get", "/queries/{condition_id}"): {200, 404, 500, 503},
@@ -68,8 +69,27 @@ def test_the_form_of_an_upload_is_described(schema: dict[str, Any]) -> None:
     }  # fmt: skip
 
 
+def test_both_forms_of_a_batchs_answer_are_described(schema: dict[str, Any]) -> None:
+    operation = operations(schema)[("post", "/diagnose/batch")]
+    content = operation["responses"]["200"]["content"]
+    assert set(content) == {"application/json", "application/x-ndjson"}
+    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    assert "zip" in form["recording"]["description"]
+    assert set(form) == {
+        "recording", "queries", "top_k", "sampling_rate_hz", "units", "lead_order",
+        "allow_missing_leads",
+    }  # fmt: skip
+
+
 def test_examples_are_shown(schema: dict[str, Any]) -> None:
-    for name in ("Diagnosis", "Condition", "ModelDescription", "Problem"):
+    for name in (
+        "Diagnosis",
+        "BatchDiagnosis",
+        "BatchItem",
+        "Condition",
+        "ModelDescription",
+        "Problem",
+    ):
         assert schema["components"]["schemas"][name]["examples"], name
 
 

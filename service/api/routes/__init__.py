@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter
 
-from service.api.routes import diagnose, health, metrics, model, queries
+from service.api.routes import batch, diagnose, health, metrics, model, queries
 
 ROUTERS: tuple[APIRouter, ...] = (
     diagnose.router,
+    batch.router,
     queries.router,
     model.router,
     health.router,

@@ -1,7 +1,6 @@
 """`POST /diagnose`."""
 
 import time
-from collections import Counter
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request
@@ -107,6 +106,9 @@ def _answer(
 
 
 def _count(metrics: Metrics, answer: _Answer) -> None:
-    metrics.stages(answer.durations_s)
-    metrics.warnings(warning.code for warning in answer.diagnosis.warnings)
-    metrics.findings(Counter(f.standing.familiarity for f in answer.diagnosis.findings))
+    found = answer.diagnosis
+    metrics.diagnosed(
+        answer.durations_s,
+        (warning.code for warning in found.warnings),
+        (finding.standing.familiarity for finding in found.findings),
+    )
