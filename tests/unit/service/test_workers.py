@@ -24,17 +24,22 @@ class Count:
 
 
 class Bench:
-    def __init__(self, running: int, waiting: int) -> None:
+    def __init__(self, running: int, waiting: int, patient: int = 1) -> None:
         self.running, self.waiting = Count(), Count()
-        self.pool = WorkerPool(running, waiting, self.running, self.waiting)
+        self.pool = WorkerPool(running, waiting, self.running, self.waiting, patient)
 
     def start(self, work: Callable[[], object], seconds: float = 5.0) -> "asyncio.Task[object]":
         return asyncio.create_task(self.pool.run(work, Deadline(seconds)))
 
+    def start_patiently(
+        self, work: Callable[[], object], seconds: float = 5.0
+    ) -> "asyncio.Task[object]":
+        return asyncio.create_task(self.pool.run_patiently(work, Deadline(seconds)))
+
 
 @asynccontextmanager
-async def bench(running: int = 1, waiting: int = 1) -> AsyncIterator[Bench]:
-    made = Bench(running, waiting)
+async def bench(running: int = 1, waiting: int = 1, patient: int = 1) -> AsyncIterator[Bench]:
+    made = Bench(running, waiting, patient)
     try:
         yield made
         await settled(lambda: made.running.now == made.waiting.now == 0)
@@ -135,6 +140,72 @@ def test_the_deadline_ends_the_wait(waiting: bool) -> None:
             gate.open()
             if waiting:
                 await other
+
+    asyncio.run(scenario())
+
+
+def test_patient_work_waits_where_other_work_is_refused() -> None:
+    async def scenario() -> None:
+        gate = Gate()
+        async with bench(running=1, waiting=0) as b:
+            first = b.start(gate.pass_through)
+            await settled(gate.reached.is_set)
+            with pytest.raises(Overloaded):
+                await b.start(lambda: "refused")
+            patient = b.start_patiently(lambda: "patient")
+            await settled(lambda: b.waiting.now == 1)
+            gate.open()
+            assert await patient == "patient"
+            await first
+
+    asyncio.run(scenario())
+
+
+def test_other_work_finds_at_most_so_much_patient_work_before_it() -> None:
+    done: list[str] = []
+
+    async def scenario() -> None:
+        gate = Gate()
+        async with bench(running=1, waiting=5, patient=1) as b:
+            first = b.start(gate.pass_through)
+            await settled(gate.reached.is_set)
+            patient = [b.start_patiently(lambda: done.append("patient")) for _ in range(5)]
+            await settled(lambda: b.waiting.now == 1)
+            other = b.start(lambda: done.append("other"))
+            await settled(lambda: b.waiting.now == 2)
+            gate.open()
+            await asyncio.gather(first, other, *patient)
+
+    asyncio.run(scenario())
+    assert done == ["patient", "other", *["patient"] * 4]
+
+
+def test_patient_work_that_is_given_up_makes_room_for_the_next() -> None:
+    async def scenario() -> None:
+        gate, deadline = Gate(), Deadline(5)
+        async with bench(running=1, waiting=1) as b:
+            work = b.pool.run_patiently(lambda: gate.pass_through(deadline.check), deadline)
+            leaving = asyncio.create_task(work)
+            await settled(gate.reached.is_set)
+            waiting = b.start_patiently(lambda: "never")
+            await asyncio.sleep(0)
+            waiting.cancel()
+            leaving.cancel()
+            assert await b.start_patiently(lambda: "next") == "next"
+
+    asyncio.run(scenario())
+
+
+def test_the_deadline_ends_the_wait_of_patient_work() -> None:
+    async def scenario() -> None:
+        gate = Gate()
+        async with bench() as b:
+            first = b.start_patiently(gate.pass_through)
+            await settled(gate.reached.is_set)
+            with pytest.raises(DeadlineExceeded):
+                await b.start_patiently(lambda: "late", 0.05)
+            gate.open()
+            await first
 
     asyncio.run(scenario())
 
