@@ -117,18 +117,43 @@ def http_problem_type(status: int) -> ProblemType:
     return ProblemType(status, _NOT_IN_SLUG.sub("-", phrase.lower()), phrase)
 
 
+def problem_response(
+    kind: ProblemType,
+    request_id: str,
+    faults: tuple[Fault, ...] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The problem as a response; what does not apply is left out."""
+    return _response(_problem(kind, request_id, faults), headers)
+
+
 def problem_of(error: Exception, request_id: str) -> Problem:
     """The problem of any error; what is not expected says nothing but the request's id."""
-    faults: tuple[Fault, ...] = ()
-    kind = INTERNAL_ERROR
     if isinstance(error, EcgError):
-        kind = problem_type(type(error))
         faults = error.faults if isinstance(error, InputError) else ()
-    elif isinstance(error, HTTPException):
-        kind = http_problem_type(error.status_code)
-    elif isinstance(error, RequestValidationError):
+        return _problem(problem_type(type(error)), request_id, faults)
+    if isinstance(error, HTTPException):
+        return _problem(http_problem_type(error.status_code), request_id)
+    if isinstance(error, RequestValidationError):
         kind = problem_type(InvalidParameter)
-        faults = validation_faults(error.errors())
+        return _problem(kind, request_id, validation_faults(error.errors()))
+    return _problem(INTERNAL_ERROR, request_id)
+
+
+def problem_slug(problem: Problem) -> str:
+    """The end of the problem's `type`."""
+    return problem.type.removeprefix(_TYPE_PREFIX)
+
+
+def error_response(error: Exception, request_id: str) -> Response:
+    """The response to any error."""
+    problem = problem_of(error, request_id)
+    if isinstance(error, EcgError):
+        return _response(problem, _headers(error, problem.status))
+    return _response(problem, error.headers if isinstance(error, HTTPException) else None)
+
+
+def _problem(kind: ProblemType, request_id: str, faults: tuple[Fault, ...] = ()) -> Problem:
     errors = [
         ProblemError(code=fault.code, detail=fault.detail, lead=fault.lead, field=fault.field)
         for fault in faults
@@ -142,19 +167,7 @@ def problem_of(error: Exception, request_id: str) -> Problem:
     )
 
 
-def problem_slug(problem: Problem) -> str:
-    """The end of the problem's `type`."""
-    return problem.type.removeprefix(_TYPE_PREFIX)
-
-
-def error_response(error: Exception, request_id: str) -> Response:
-    """The response to any error; what does not apply is left out."""
-    problem = problem_of(error, request_id)
-    headers: Mapping[str, str] | None = None
-    if isinstance(error, EcgError):
-        headers = _headers(error, problem.status)
-    elif isinstance(error, HTTPException):
-        headers = error.headers
+def _response(problem: Problem, headers: Mapping[str, str] | None) -> Response:
     body = problem.model_dump_json(exclude_none=True)
     return Response(body, problem.status, headers, media_type=PROBLEM_MEDIA_TYPE)
 

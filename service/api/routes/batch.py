@@ -14,6 +14,7 @@ from ecg_core.errors import (
     InvalidQuery,
     ModelNotReady,
     Overloaded,
+    RecordingTooLarge,
     UnreadableRecording,
 )
 from service.api.batch_response import BatchResponse, BatchRun
@@ -53,6 +54,7 @@ router = APIRouter(tags=["diagnosis"])
             UploadTooLarge,
             UnsupportedMediaType,
             InvalidParameter,
+            RecordingTooLarge,
             UnreadableRecording,
             InvalidQuery,
             Overloaded,
