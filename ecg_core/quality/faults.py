@@ -18,6 +18,9 @@ FLAT_MV = 0.01
 FAINTEST_RECORDING_MV = 0.05
 # The largest spans 10.3 mV in most of its seconds: this one is in other units, or no ECG.
 LARGEST_LEAD_MV = 20.0
+# Electrodes drift by up to 300 mV (IEC 60601-2-25). One sample of 1e30 mV would ring through the
+# filter over the whole recording, where an artefact of some volts stays where it is.
+LARGEST_SAMPLE_MV = 1000.0
 
 
 def timing_faults(recording: Recording) -> list[Fault]:
@@ -62,7 +65,9 @@ def sample_faults(recording: Recording) -> list[Fault]:
     faults = []
     finite = np.atleast_1d(np.isfinite(recording.samples_mv).all(axis=1))
     typical_mv = _typical_ranges_mv(recording)
-    for lead, is_finite, range_mv in zip(recording.leads, finite, typical_mv, strict=True):
+    largest_mv = np.abs(recording.samples_mv).max(axis=1)
+    by_lead = zip(recording.leads, finite, typical_mv, largest_mv, strict=True)
+    for lead, is_finite, range_mv, sample_mv in by_lead:
         if not is_finite:
             detail = f"lead {lead} has samples that are missing or infinite"
             faults.append(Fault(FaultCode.NON_FINITE, detail, lead=lead))
@@ -71,6 +76,9 @@ def sample_faults(recording: Recording) -> list[Fault]:
                 f"lead {lead} spans more than {LARGEST_LEAD_MV:g} mV in most of its seconds: "
                 "wrong units, or not an ECG"
             )
+            faults.append(Fault(FaultCode.IMPLAUSIBLE_AMPLITUDE, detail, lead=lead))
+        elif sample_mv > LARGEST_SAMPLE_MV:
+            detail = f"lead {lead} holds a sample beyond {LARGEST_SAMPLE_MV:g} mV: no electrode's"
             faults.append(Fault(FaultCode.IMPLAUSIBLE_AMPLITUDE, detail, lead=lead))
     ranges_mv = _ranges_mv(recording.samples_mv)
     if finite.all() and 0.0 < ranges_mv.max(initial=0.0) < FAINTEST_RECORDING_MV:

@@ -18,7 +18,7 @@ from ecg_core.errors import InputError, InvalidQuery
 from ecg_core.leads import LEADS
 from ecg_core.preprocessing import PreprocessingSpec, prepare
 from ecg_core.quality import check_recording
-from ecg_core.quality.faults import LARGEST_LEAD_MV
+from ecg_core.quality.faults import LARGEST_LEAD_MV, LARGEST_SAMPLE_MV
 from ecg_core.readers import ReadLimits, StatedFacts, UploadedFile, read_recording
 from ecg_core.readers.wfdb_checks import BITS_PER_SAMPLE
 from ecg_core.readers.wfdb_header import parse_header
@@ -152,6 +152,8 @@ def _check_shape(recording: Recording) -> None:
 def _check_millivolts(usable: Recording) -> None:
     """After the quality check: finite, mostly an ECG's millivolts, fit for the encoder."""
     _hold(bool(np.isfinite(usable.samples_mv).all()), "a sample that is not finite")
+    largest_mv = np.abs(usable.samples_mv).max()
+    _hold(bool(largest_mv <= LARGEST_SAMPLE_MV), "a sample that no electrode gives")
     second = round(usable.sampling_rate_hz)
     count = usable.samples_mv.shape[1] // second
     seconds = usable.samples_mv[:, : count * second].reshape(len(usable.leads), count, second)

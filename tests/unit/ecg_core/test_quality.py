@@ -138,6 +138,13 @@ class TestSamples:
 
         assert faults_of(changed(spoil)) == [(FaultCode.IMPLAUSIBLE_AMPLITUDE, "aVF")]
 
+    @pytest.mark.parametrize("value", [1001.0, -1e4, 1e30])
+    def test_one_sample_that_no_electrode_gives_is_refused(self, value: float) -> None:
+        def spoil(samples_mv: Samples) -> None:
+            samples_mv[2, 100] = value
+
+        assert faults_of(changed(spoil)) == [(FaultCode.IMPLAUSIBLE_AMPLITUDE, "III")]
+
     def test_one_large_artefact_is_not_refused(self) -> None:
         def spike(samples_mv: Samples) -> None:
             samples_mv[7, 2000:2010] += 60.0
