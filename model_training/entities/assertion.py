@@ -19,7 +19,9 @@ _BREAK = re.compile(
     r"[.;:!?\n](?=\s|$)|,|\s-\s|\b(?:but|aber|jedoch|sonst|otherwise|now|jetzt|men|eljest)\b"
 )
 _FILLER = r"\s*(?:(?:an?|of|for|der|eine[rs]?|auf|acute|signs?|any)\s+){0,2}"
-_CONJUNCTION = r"[\s,]*(?:[/+&]|\b(?:or|and|oder|und|eller|och|bzw\.?|sowie|as\s+well\s+as)\b)"
+_CONJUNCTION = (
+    r"[\s,]*(?:[/+&]|\b(?:or|nor|and|oder|noch|und|eller|och|bzw\.?|sowie|as\s+well\s+as)\b)"
+)
 _JOINED = re.compile(_CONJUNCTION + _FILLER)
 # Machine reports set the items under one heading ("wahrscheinlich") apart by several spaces.
 _JOINED_OR_LISTED = re.compile(rf"(?:{_CONJUNCTION}|\s{{2,}}){_FILLER}")
@@ -27,6 +29,7 @@ _JOINED_OR_LISTED = re.compile(rf"(?:{_CONJUNCTION}|\s{{2,}}){_FILLER}")
 _COMMA = re.compile(r"\s*," + _FILLER)
 # If several cues govern a mention, the first of these wins.
 _PRIORITY = (Status.ABSENT, Status.COMPARISON, Status.HISTORY, Status.UNCERTAIN)
+_OF_ANOTHER_ECG = {Status.COMPARISON}
 
 
 def assert_statuses(folded: str, mentions: Sequence[Mention], cues: Sequence[Cue]) -> list[Status]:
@@ -41,7 +44,13 @@ def assert_statuses(folded: str, mentions: Sequence[Mention], cues: Sequence[Cue
     for cue in cues:
         for index in _governed(folded, mentions, cue):
             said[index].add(cue.status)
-    return [next((s for s in _PRIORITY if s in found), Status.PRESENT) for found in said]
+    return [_combined(found) for found in said]
+
+
+def _combined(said: set[Status]) -> Status:
+    """One status of all that was said; what is called new is not of another ECG."""
+    counted = said - _OF_ANOTHER_ECG if Status.PRESENT in said else said
+    return next((status for status in _PRIORITY if status in counted), Status.PRESENT)
 
 
 def _governed(folded: str, mentions: Sequence[Mention], cue: Cue) -> list[int]:

@@ -1,6 +1,8 @@
 """A report to its entities: folding, matching, assertion."""
 
+import hashlib
 from functools import cache
+from importlib import resources
 
 from ecg_core.conditions import Catalogue
 from model_training.entities.assertion import assert_statuses
@@ -9,6 +11,9 @@ from model_training.entities.model import Entity, Mention, Status
 from model_training.entities.rules import Cues, Findings, RuleFile, load_rules
 from model_training.entities.wordings import WordingIndex
 
+_SHAPE_READING = (
+    "assertion.py", "extractor.py", "folding.py", "rules.py", "rules.toml", "wordings.py",
+)  # fmt: skip
 MAX_CHARACTERS = 20_000  # the longest real report has a few hundred
 
 
@@ -50,6 +55,16 @@ def extract(report: str | None) -> tuple[Entity, ...]:
 def shipped_extractor() -> EntityExtractor:
     """The extractor with the shipped catalogue and rules."""
     return EntityExtractor(Catalogue.load(), load_rules())
+
+
+@cache
+def rules_digest(catalogue: Catalogue) -> str:
+    """SHA-256 of all that shapes what the rules read: catalogue, rules, and the code."""
+    package = resources.files(__package__)
+    files = [package.joinpath(name).read_bytes() for name in _SHAPE_READING]
+    folding = resources.files("ecg_core.conditions").joinpath("terms.py").read_bytes()
+    parts = [catalogue.digest.encode(), folding, *files]
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
 def _combined(own: Status, asserted: Status) -> Status:

@@ -1,95 +1,135 @@
-"""Many reports to one matrix: yes, no or not said, with where each label comes from."""
+"""From what is said of a recording to labels: yes, no, or not said, by a stated rule.
+
+1. A source (SCP codes, a language model, rules) says yes or no of conditions. Within one source a
+   yes wins over a no.
+2. A yes is a yes for every broader condition; a no is for itself only.
+3. Sources are asked in the order of their priority; where one has spoken, those below it are not
+   heard. A yes is not heard either if a source above has said no to a broader condition.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from enum import StrEnum
 
 from ecg_core.conditions import Catalogue
-from model_training.entities.extractor import EntityExtractor, shipped_extractor
 from model_training.entities.model import Entity, Status
 
+NOWHERE = -1
 
-@dataclass(frozen=True, eq=False)
-class LabelMatrix:
-    """Labels of recordings from their reports.
+
+class Source(StrEnum):
+    """Who says what a recording shows."""
+
+    SCP = "scp"
+    LLM = "llm"
+    RULES = "rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one source says of one condition.
 
     Attributes:
-        conditions: Ids, one a column.
-        targets: Shape (report, condition), float32: 1 yes, 0 no, NaN not said.
-        provenance: For each report the source of each of its labels, by condition id; a label
-            that follows from a narrower condition has that one's source.
-        dropped: Conditions left out as rare, with the number of reports that affirm them.
+        value: Yes or no.
+        origin: Provenance within the source, for example `rule:lbbb` or `code:CLBBB`.
+        start: Where the evidence starts in the report; `NOWHERE` if it is none.
+        end: Where it ends, exclusive.
     """
 
-    conditions: tuple[str, ...]
-    targets: NDArray[np.float32]
-    provenance: tuple[dict[str, str], ...]
-    dropped: dict[str, int]
+    value: bool
+    origin: str
+    start: int = NOWHERE
+    end: int = NOWHERE
 
 
-def label_rows(
-    reports: Sequence[str | None],
-    catalogue: Catalogue | None = None,
-    *,
-    extractor: EntityExtractor | None = None,
-    uncertain_is_yes: bool = False,
-    min_count: int = 0,
-) -> LabelMatrix:
-    """Label each report with the conditions that it affirms or denies.
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label with its provenance.
 
-    An affirmed condition affirms the broader ones. A denied one denies only itself. Where a
-    report says both, it is a yes. History and what is said of another ECG is not said of this.
+    Attributes:
+        value: Yes or no.
+        source: Who says so.
+        stated: The condition that was stated; a narrower one if the label follows from that.
+        statement: The statement.
+    """
+
+    value: bool
+    source: Source
+    stated: str
+    statement: Statement
+
+
+Statements = Mapping[str, Statement]
+Disagreement = tuple[str, Source, Source]
+
+
+def entity_statements(
+    entities: Iterable[Entity], *, uncertain_is_yes: bool = False
+) -> dict[str, Statement]:
+    """What entities say of conditions; history and another ECG say nothing of this one.
 
     Args:
-        reports: One a recording; empty ones give a row of NaN.
-        catalogue: The shipped one unless given.
-        extractor: The shipped one unless given.
-        uncertain_is_yes: Whether "cannot be ruled out" is a yes, not NaN.
-        min_count: Conditions affirmed by fewer reports are dropped.
+        entities: Of one report, by one extractor.
+        uncertain_is_yes: Whether "cannot be ruled out" is a yes instead of nothing.
     """
-    catalogue = catalogue or Catalogue.load()
-    extractor = extractor or shipped_extractor()
-    rows = [
-        _label(extractor.extract(report), catalogue, uncertain_is_yes=uncertain_is_yes)
-        for report in reports
-    ]
-    counts = Counter(i for row in rows for i, (value, _) in row.items() if value)
-    named = [c.id for c in catalogue.conditions if any(c.id in row for row in rows)]
-    kept = tuple(i for i in named if counts[i] >= min_count)
-    columns = {condition_id: column for column, condition_id in enumerate(kept)}
-    targets = np.full((len(rows), len(kept)), np.nan, dtype=np.float32)
-    for number, row in enumerate(rows):
-        for condition_id, (value, _) in row.items():
-            if condition_id in columns:
-                targets[number, columns[condition_id]] = value
-    provenance = tuple(
-        {i: source for i, (_, source) in row.items() if i in columns} for row in rows
-    )
-    return LabelMatrix(kept, targets, provenance, {i: counts[i] for i in named if i not in columns})
+    yes = {Status.PRESENT, Status.UNCERTAIN} if uncertain_is_yes else {Status.PRESENT}
+    stated: dict[str, Statement] = {}
+    for entity in entities:
+        value = entity.status in yes
+        if not value and entity.status is not Status.ABSENT:
+            continue
+        earlier = stated.get(entity.condition_id)
+        if earlier is None or (value and not earlier.value):
+            statement = Statement(value, entity.source, entity.start, entity.end)
+            stated[entity.condition_id] = statement
+    return stated
 
 
-def affirmed(
-    entities: Iterable[Entity], catalogue: Catalogue, *, uncertain_is_yes: bool
-) -> dict[str, str]:
-    """The conditions that entities affirm, with the broader ones, and each one's source."""
-    statuses = {Status.PRESENT, Status.UNCERTAIN} if uncertain_is_yes else {Status.PRESENT}
-    named = [entity for entity in entities if entity.status in statuses]
-    sources: dict[str, str] = {}
-    for entity in named:
-        sources.setdefault(entity.condition_id, entity.source)
-    for entity in named:
-        for broader in catalogue.ancestors(entity.condition_id):
-            sources.setdefault(broader.id, entity.source)
-    return sources
+def merge(
+    stated: Mapping[Source, Statements],
+    priority: Iterable[Source],
+    catalogue: Catalogue,
+    disagreements: Counter[Disagreement] | None = None,
+) -> dict[str, Label]:
+    """The labels of one recording.
+
+    Args:
+        stated: What each source says, by condition id.
+        priority: The sources, the first of which wins.
+        catalogue: Knows the broader conditions.
+        disagreements: Counts the statements that were not heard, by condition, the source that
+            was heard and the one that was not; only those that say the opposite.
+    """
+    labels: dict[str, Label] = {}
+    for source in priority:
+        settled = dict(labels)
+        for condition_id, statement in stated.get(source, {}).items():
+            above = _heard(condition_id, statement, settled, catalogue)
+            if above is None:
+                labels[condition_id] = Label(statement.value, source, condition_id, statement)
+            elif above.value != statement.value and disagreements is not None:
+                disagreements[condition_id, above.source, source] += 1
+        _affirm_broader(labels, source, catalogue)
+    return labels
 
 
-def _label(
-    entities: Sequence[Entity], catalogue: Catalogue, *, uncertain_is_yes: bool
-) -> dict[str, tuple[int, str]]:
-    denied = (entity for entity in entities if entity.status is Status.ABSENT)
-    labels = {entity.condition_id: (0, entity.source) for entity in denied}
-    yes = affirmed(entities, catalogue, uncertain_is_yes=uncertain_is_yes)
-    return labels | {condition_id: (1, source) for condition_id, source in yes.items()}
+def _affirm_broader(labels: dict[str, Label], source: Source, catalogue: Catalogue) -> None:
+    own = [(i, label) for i, label in labels.items() if label.source is source and label.value]
+    for condition_id, label in own:
+        for broader in catalogue.ancestors(condition_id):
+            earlier = labels.get(broader.id)
+            if earlier is None or (earlier.source is source and not earlier.value):
+                labels[broader.id] = label
+
+
+def _heard(
+    condition_id: str, statement: Statement, settled: Mapping[str, Label], catalogue: Catalogue
+) -> Label | None:
+    """The label of a source above that the statement has to give way to."""
+    if condition_id in settled:
+        return settled[condition_id]
+    if statement.value:
+        broader = (settled.get(above.id) for above in catalogue.ancestors(condition_id))
+        return next((label for label in broader if label and not label.value), None)
+    return None

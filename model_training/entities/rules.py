@@ -38,10 +38,18 @@ class FindingRule(_Strict):
 
 
 class CueRule(_Strict):
-    """Words that change the status of mentions after or before them; `None` keeps it."""
+    """Words that change the status of mentions after or before them; `None` keeps it.
+
+    Attributes:
+        status: What it says of a mention.
+        side: Whether it stands before or after that mention.
+        other: What it says of the mention on its other side.
+        patterns: Regular expressions on folded text.
+    """
 
     status: Status | None = None
     side: Literal["before", "after"]
+    other: Status | None = None
     patterns: tuple[str, ...]
 
 
@@ -118,18 +126,24 @@ class Cues:
     def __init__(self, file: RuleFile) -> None:
         """Compiles the cues."""
         # One group a rule, not a pattern: the engine skips alternatives by their first letter.
-        self._meanings = [(rule.status, rule.side == "before") for rule in file.cue]
+        self._meanings = [_meanings(rule) for rule in file.cue]
         names = (f"(?P<c{n}>{'|'.join(rule.patterns)})" for n, rule in enumerate(file.cue))
-        self._pattern = compile_pattern(rf"(?<![^\W\d_])(?:{'|'.join(names)})")
+        # A cue starts where a word starts; a question mark may stand right behind one.
+        self._pattern = compile_pattern(rf"(?:(?<![^\W\d_])|(?=\?))(?:{'|'.join(names)})")
 
     def find(self, folded: str) -> list[Cue]:
         """All cues, from left to right, without overlaps."""
         found = []
         for match in self._pattern.finditer(folded):
-            status, before = self._meanings[int((match.lastgroup or "c0")[1:])]
-            if status is not None:
+            for status, before in self._meanings[int((match.lastgroup or "c0")[1:])]:
                 found.append(Cue(match.start(), match.end(), status, before))
         return found
+
+
+def _meanings(rule: CueRule) -> list[tuple[Status, bool]]:
+    before = rule.side == "before"
+    sides = ((rule.status, before), (rule.other, not before))
+    return [(status, is_before) for status, is_before in sides if status is not None]
 
 
 @cache

@@ -29,6 +29,16 @@ def statuses(report: str) -> dict[str, Status]:
         ("left bundle branch block is no longer present, atrial fibrillation not seen", AF),
         ("inget förmaksflimmer", AF),
         ("compared with tracing of yesterday, no atrial fibrillation", AF),
+        ("atrial fibrillation is no longer seen", AF),
+        ("compared to the ECG of 2010 atrial fibrillation is no longer present", AF),
+        ("previously seen atrial fibrillation has resolved", AF),
+        ("neither atrial flutter nor atrial fibrillation", AF),
+        ("atrial fibrillation not identified", AF),
+        ("Vorhofflimmern nicht mehr nachweisbar", AF),
+        ("Vorhofflimmern liegt nicht vor", AF),
+        ("weder Vorhofflattern noch Vorhofflimmern", AF),
+        ("Ausschluß Vorhofflimmern", AF),
+        ("Vorhofflimmern im Vergleich zum Vor-EKG nicht mehr vorhanden", AF),
     ],
 )
 def test_negation_is_absent(report: str, condition_id: str) -> None:
@@ -72,6 +82,24 @@ def test_negation_does_not_reach_the_next_finding(report: str, condition_id: str
         ("inferior infarkt bör övervägas", IMI),
         ("misstänkt inferior infarkt", IMI),
         ("Edit: IMI 15, LAFB", IMI),
+        ("cannot rule out inferior infarct", IMI),
+        ("could not exclude inferior infarct", IMI),
+        ("r/o inferior infarct", IMI),
+        ("inferior infarct?", IMI),
+        ("? inferior infarct", IMI),
+        ("inferior infarct suspected", IMI),
+        ("inferior infarct may be present", IMI),
+        ("inferior infarct is unlikely", IMI),
+        ("left bundle branch block versus inferior infarct", IMI),
+        ("inferior infarct versus left bundle branch block", IMI),
+        ("am ehesten inferiorer Infarkt", IMI),
+        ("a.e. inferiorer Infarkt", IMI),
+        ("Vd. auf inferioren Infarkt", IMI),
+        ("inferiorer Infarkt wahrscheinlich.", IMI),
+        ("fragl. inferiorer Infarkt", IMI),
+        ("fraglich inferiorer Infarkt", IMI),
+        ("könnte inferiorer Infarkt sein", IMI),
+        ("zum Ausschluss inferiorer Infarkt", IMI),
     ],
 )
 def test_doubt_is_uncertain(report: str, condition_id: str) -> None:
@@ -106,7 +134,19 @@ def test_doubt_covers_the_listed_items() -> None:
 
 @pytest.mark.parametrize(
     "report",
-    ["history of atrial fibrillation", "z.n. vorhofflimmern", "zustand nach Vorhofflimmern"],
+    [
+        "history of atrial fibrillation",
+        "z.n. vorhofflimmern",
+        "zustand nach Vorhofflimmern",
+        "status post atrial fibrillation",
+        "s/p atrial fibrillation",
+        "hx of atrial fibrillation",
+        "Status nach Vorhofflimmern",
+        "Zn Vorhofflimmern",
+        "St.p. Vorhofflimmern",
+        "Vorhofflimmern in der Anamnese",
+        "ehemals Vorhofflimmern",
+    ],
 )
 def test_a_past_condition_is_history(report: str) -> None:
     assert statuses(report)[AF] is Status.HISTORY
@@ -126,6 +166,11 @@ def test_an_old_infarct_is_still_a_finding(report: str) -> None:
         "compared with tracing of 23:9:91, rhythm was previously atrial fibrillation.",
         "sinus rhythm, previously atrial fibrillation",
         "sinusrhythmus, früher vorhofflimmern",
+        "previous ecg: atrial fibrillation",
+        "Vor-EKG: Vorhofflimmern",
+        "voriges EKG Vorhofflimmern",
+        "sinus rhythm has replaced atrial fibrillation",
+        "atrial fibrillation has been replaced by sinus rhythm",
     ],
 )
 def test_what_another_ecg_showed_is_comparison(report: str) -> None:
@@ -136,3 +181,21 @@ def test_what_is_unchanged_or_new_is_present() -> None:
     assert statuses("unchanged left bundle branch block")[LBBB] is Status.PRESENT
     new = statuses("compared with tracing of 1:10:92, there is now left bundle branch block")
     assert new[LBBB] is Status.PRESENT
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "compared to the previous tracing left bundle branch block is new",
+        "since the previous tracing left bundle branch block has appeared",
+        "im Vergleich zum Vor-EKG neu aufgetretener Linksschenkelblock",
+        "im Vergleich zum Vorbefund jetzt Linksschenkelblock",
+        "left bundle branch block has replaced right bundle branch block",
+    ],
+)
+def test_what_is_new_is_not_of_the_other_ecg(report: str) -> None:
+    assert statuses(report)[LBBB] is Status.PRESENT
+
+
+def test_what_is_new_but_doubtful_is_uncertain() -> None:
+    assert statuses("new inferior infarct cannot be excluded")[IMI] is Status.UNCERTAIN
