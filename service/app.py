@@ -13,26 +13,36 @@ from service.api.openapi import describe
 from service.api.routes import ROUTERS
 from service.errors import add_error_handlers
 from service.metrics import Metrics
-from service.runtime import RuntimeLoader, load_runtime
+from service.reload import announce_model
+from service.runtime import RuntimeLoader, RuntimeReloader, load_runtime, reload_runtime
 from service.settings import Settings
 from service.telemetry import TelemetryMiddleware
 
 _log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, load: RuntimeLoader = load_runtime) -> FastAPI:
+def create_app(
+    settings: Settings,
+    load: RuntimeLoader = load_runtime,
+    reload: RuntimeReloader = reload_runtime,
+    metrics: Metrics | None = None,
+) -> FastAPI:
     """The service as an ASGI application; it answers once its lifespan has started.
 
     Args:
         settings: Its options.
         load: Puts together what answers requests; tests hand over their own.
+        reload: Does so again for another bundle.
+        metrics: Where it counts; by default by itself.
     """
     app = FastAPI(version=_version(), lifespan=_lifespan, redoc_url=None)
     app.state.settings = settings
     app.state.load = load
-    app.state.metrics = Metrics()
+    app.state.reload = reload
+    app.state.metrics = metrics or Metrics()
     app.state.upload_budget = UploadBudget(settings.max_uploads_bytes)
     app.state.runtime = None
+    app.state.draining = False
     app.add_middleware(TelemetryMiddleware, metrics=app.state.metrics)
     add_error_handlers(app)
     for router in ROUTERS:
@@ -44,12 +54,14 @@ def create_app(settings: Settings, load: RuntimeLoader = load_runtime) -> FastAP
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
+    state.reloading = asyncio.Lock()
     try:
         state.runtime = await asyncio.to_thread(state.load, state.settings, state.metrics)
     except Exception as error:
         # No request has been seen yet, so the message can hold nobody's data.
         _log.critical("refusing to start: %s: %s", type(error).__name__, error.__cause__ or error)
         raise
+    announce_model(state)
     _log.info("ready")
     try:
         yield

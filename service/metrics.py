@@ -2,8 +2,12 @@
 
 from collections import Counter as Counts
 from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from service.shared_metrics import MODEL_INFO, process_metrics, shared_registry
 
 STAGE_BUCKETS_S = (
     0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -15,10 +19,18 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class Metrics:
-    """The metrics of one app, in a registry of their own: several apps can share a process."""
+    """The metrics of one app, in a registry of their own: several apps can share a process.
 
-    def __init__(self) -> None:
+    Args:
+        shared: Folder in which the service's worker processes count together; None: there is one
+            process, which keeps its counts to itself.
+    """
+
+    def __init__(self, shared: Path | None = None) -> None:
         self.registry = CollectorRegistry()
+        self._read_from = self.registry if shared is None else shared_registry(shared)
+        if shared is None:
+            process_metrics(self.registry)
         self._stages = Histogram(
             "cardioquery_stage_seconds",
             "Time of each stage of a diagnosis",
@@ -42,23 +54,24 @@ class Metrics:
         self._batch_recordings = self._counter(
             "batch_recordings", "Recordings of batches by the status of their answer", "status"
         )
-        self._model = Gauge(
-            "cardioquery_model_info",
-            "1 for the model in use",
-            ["name", "version", "digest"],
-            registry=self.registry,
+        self._model = self._gauge(
+            MODEL_INFO, "1 for the model in use", "livemax", "name", "version", "digest"
         )
-        self.waiting = Gauge(
-            "cardioquery_queue_waiting", "Diagnoses waiting for their turn", registry=self.registry
+        self._model_labels: tuple[str, ...] = ()
+        self._reloads = self._counter(
+            "model_reloads", "Reloads of the bundle by how they went", "result"
         )
-        self.running = Gauge(
-            "cardioquery_queue_running", "Diagnoses being computed", registry=self.registry
+        self.waiting = self._gauge(
+            "cardioquery_queue_waiting", "Diagnoses waiting for their turn", "livesum"
+        )
+        self.running = self._gauge(
+            "cardioquery_queue_running", "Diagnoses being computed", "livesum"
         )
 
-        self._redis_up = Gauge(
+        self._redis_up = self._gauge(
             "cardioquery_redis_up",
             "0 while Redis does not answer; 1 also where there is none",
-            registry=self.registry,
+            "livemin",
         )
         self._redis_up.set(1)
         self._redis_seconds = Histogram(
@@ -130,12 +143,31 @@ class Metrics:
 
     def model(self, name: str, version: str, digest: str) -> None:
         """Name the model in use."""
-        self._model.clear()
-        self._model.labels(name, version, digest).set(1)
+        if self._model_labels:
+            # Where processes count together, what is removed would stay in their folder.
+            self._model.labels(*self._model_labels).set(0)
+            self._model.remove(*self._model_labels)
+        self._model_labels = (name, version, digest)
+        self._model.labels(*self._model_labels).set(1)
+
+    def reload(self, result: str) -> None:
+        """Count a reload of the bundle: `done`, `unchanged` or `failed`."""
+        self._reloads.labels(result).inc()
 
     def render(self) -> bytes:
-        """All metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
+        """All metrics in Prometheus' text format, of all worker processes."""
+        return generate_latest(self._read_from)
+
+    def _gauge(
+        self,
+        name: str,
+        documentation: str,
+        over_workers: Literal["livesum", "livemax", "livemin"],
+        *labels: str,
+    ) -> Gauge:
+        return Gauge(
+            name, documentation, labels, registry=self.registry, multiprocess_mode=over_workers
+        )
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(f"cardioquery_{name}", documentation, labels, registry=self.registry)

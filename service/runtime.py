@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,16 @@ class Runtime:
 
 
 RuntimeLoader = Callable[[Settings, Metrics], Runtime]
+RuntimeReloader = Callable[[Settings, Metrics, Runtime], Runtime]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lasting:
+    """What stays when the model is exchanged."""
+
+    workers: WorkerPool
+    store: ConditionStore
+    redis: RedisLink | None
 
 
 def load_runtime(settings: Settings, metrics: Metrics) -> Runtime:
@@ -82,23 +92,52 @@ def load_runtime(settings: Settings, metrics: Metrics) -> Runtime:
         StoreUnavailable: The store cannot be opened.
     """
     bundle = load_bundle(settings.bundle_dir)
-    options = RuntimeOptions(settings.providers, settings.intra_op_threads)
-    model = load_model(bundle, options)
-    redis = None if settings.redis_url is None else RedisLink(connect(settings), metrics)
-    store = SqliteStore(settings.store_path)
+    model = load_model(bundle, RuntimeOptions(settings.providers, settings.intra_op_threads))
+    lasting = _opened(settings, metrics)
     try:
-        runtime = replace(_assembled(settings, metrics, bundle, model, store), redis=redis)
-        warm_up(runtime.engine)
+        return _warmed(_assembled(settings, metrics, bundle, model, lasting))
     except BaseException:
-        store.close()
+        lasting.store.close()
         raise
-    manifest = bundle.manifest
-    metrics.model(manifest.name, manifest.version, bundle.digest)
+
+
+def reload_runtime(settings: Settings, metrics: Metrics, current: Runtime) -> Runtime:
+    """A runtime of the bundle that lies in its folder now, with the store and queue of `current`.
+
+    Returns:
+        The new runtime, warmed; `current` itself if the bundle is the same.
+
+    Raises:
+        ModelError: The new bundle does not fit; `current` is as good as before.
+    """
+    # Resolved once: a link to the bundle's folder may be turned to another one meanwhile.
+    bundle = load_bundle(settings.bundle_dir.resolve())
+    if bundle.digest == current.bundle.digest:
+        return current
+    model = load_model(bundle, RuntimeOptions(settings.providers, settings.intra_op_threads))
+    lasting = _Lasting(current.workers, current.store, current.redis)
+    return _warmed(_assembled(settings, metrics, bundle, model, lasting))
+
+
+def _opened(settings: Settings, metrics: Metrics) -> _Lasting:
+    workers = WorkerPool(
+        settings.max_concurrent_diagnoses,
+        settings.max_waiting_diagnoses,
+        metrics.running,
+        metrics.waiting,
+        settings.max_batch_diagnoses,
+    )
+    redis = None if settings.redis_url is None else RedisLink(connect(settings), metrics)
+    return _Lasting(workers, SqliteStore(settings.store_path), redis)
+
+
+def _warmed(runtime: Runtime) -> Runtime:
+    warm_up(runtime.engine)
     return runtime
 
 
 def _assembled(
-    settings: Settings, metrics: Metrics, bundle: Bundle, model: OnnxModel, store: ConditionStore
+    settings: Settings, metrics: Metrics, bundle: Bundle, model: OnnxModel, lasting: _Lasting
 ) -> Runtime:
     manifest, catalogue = bundle.manifest, Catalogue.load()
     cache = EmbeddingCache(settings.embedding_cache_entries)
@@ -110,7 +149,7 @@ def _assembled(
 
     registry = ConditionRegistry(
         built_in,
-        store,
+        lasting.store,
         embed_registered,
         encoder_digest(bundle),
         manifest.text_encoder.dimension,
@@ -138,15 +177,17 @@ def _assembled(
         familiarity=familiarity,
         limits=ReadLimits(max_file_bytes=settings.max_upload_bytes),
     )
-    workers = WorkerPool(
-        settings.max_concurrent_diagnoses,
-        settings.max_waiting_diagnoses,
-        metrics.running,
-        metrics.waiting,
-        settings.max_batch_diagnoses,
+    return Runtime(
+        bundle,
+        read_model_card(bundle),
+        engine,
+        registry,
+        resolver,
+        familiarity,
+        lasting.workers,
+        lasting.store,
+        lasting.redis,
     )
-    card = read_model_card(bundle)
-    return Runtime(bundle, card, engine, registry, resolver, familiarity, workers, store)
 
 
 def understood_term(text: str, catalogue: Catalogue) -> str:

@@ -1,27 +1,99 @@
-"""Running the service: one process, logs as JSON on standard output."""
+"""Running the service: one process or several, logs as JSON on standard output."""
 
+import asyncio
 import logging
+import os
+import signal
+import socket
 import sys
+import threading
+import time
+from contextlib import suppress
+from functools import partial
+from multiprocessing import parent_process
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 
 from service.app import create_app
 from service.http_protocol import bounded_http
-from service.settings import Settings
+from service.metrics import Metrics
+from service.reload import reload_model
+from service.settings import Settings, share_metrics
+from service.supervisor import CANNOT_START, Supervisor
 from service.telemetry import configure_logging
 
-_GRACEFUL_SHUTDOWN_S = 30
 _KEEP_ALIVE_S = 15
+_SPARE_S = 5
 
 _log = logging.getLogger(__name__)
 
 
-def serve(settings: Settings) -> None:
-    """Serve until the process is told to stop; what is in flight is finished first."""
-    configure_logging(settings.log_level)
-    config = uvicorn.Config(
-        create_app(settings),
+class Server(uvicorn.Server):
+    """Uvicorn's server, which drains before it stops and reloads the model when told to.
+
+    SIGTERM: `/readyz` says no and connections are closed after their answers, for `drain_s`; then
+    nothing new is accepted, and what is in flight or queued is finished. SIGHUP: the bundle is
+    loaded anew. A second SIGTERM ends the draining.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings, ready: Event | None = None) -> None:
+        super().__init__(_config(app, settings))
+        self._state = app.state
+        self._drain_s = settings.drain_s
+        self._ready = ready
+        self._drain_until: float | None = None
+        self._reload_wanted = False
+        self._reloading: asyncio.Task[None] | None = None
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop."""
+        # Set before the model is loaded: until then, the signal would end the process.
+        signal.signal(signal.SIGHUP, self._want_reload)
+        super().run(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop. SIGTERM is not left to uvicorn, which would die of it in the end."""
+        if sig != signal.SIGTERM:
+            super().handle_exit(sig, frame)
+            return
+        self._state.draining = True
+        drain_s = 0.0 if self._drain_until is not None else self._drain_s
+        self._drain_until = time.monotonic() + drain_s
+        # Also while it is still starting.
+        self.should_exit = self.should_exit or drain_s == 0
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Load the model, listen, and tell the supervisor."""
+        await super().startup(sockets)
+        if self._ready is not None:
+            self._ready.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to stop now."""
+        if self._reload_wanted:
+            self._reload_wanted = False
+            self._reloading = asyncio.create_task(reload_model(self._state))
+        if self._drain_until is not None:
+            closing = (b"connection", b"close")
+            if closing not in self.config.encoded_headers:
+                self.config.encoded_headers.append(closing)
+                counter = 0
+            self.should_exit = self.should_exit or time.monotonic() >= self._drain_until
+        return await super().on_tick(counter)
+
+    def _want_reload(self, _sig: int, _frame: FrameType | None) -> None:
+        self._reload_wanted = True
+
+
+def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         # h11, which unlike httptools bounds the size of headers.
@@ -32,12 +104,60 @@ def serve(settings: Settings) -> None:
         server_header=False,
         date_header=True,
         timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_S,
+        timeout_graceful_shutdown=round(_longest_request_s(settings)),
     )
-    server = uvicorn.Server(config)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until the process is told to stop; what is in flight is finished first."""
+    configure_logging(settings.log_level)
+    if settings.workers > 1:
+        _serve_with_workers(settings)
+        return
+    server = Server(create_app(settings), settings)
     server.run()
     if not server.started:
-        sys.exit(3)
+        sys.exit(CANNOT_START)
+
+
+def serve_as_worker(
+    settings: Settings, listener: socket.socket, metrics_folder: Path, ready: Event
+) -> None:
+    """Serve as one of several processes; stop if the one that started them is gone."""
+    configure_logging(settings.log_level)
+    threading.Thread(target=_stop_without_parent, daemon=True).start()
+    server = Server(create_app(settings, metrics=Metrics(metrics_folder)), settings, ready)
+    with suppress(KeyboardInterrupt):
+        server.run([listener])
+    if not server.started:
+        sys.exit(CANNOT_START)
+
+
+def _serve_with_workers(settings: Settings) -> None:
+    listener = uvicorn.Config("", host=settings.host, port=settings.port).bind_socket()
+    with TemporaryDirectory(prefix="cardioquery-metrics-") as folder:
+        share_metrics(Path(folder))
+        supervisor = Supervisor(
+            partial(serve_as_worker, settings.for_each_worker()),
+            settings.workers,
+            listener,
+            Path(folder),
+            settings.drain_s + _longest_request_s(settings) + _SPARE_S,
+        )
+        code = supervisor.run()
+    if code:
+        sys.exit(code)
+
+
+def _longest_request_s(settings: Settings) -> float:
+    return settings.upload_timeout_s + settings.request_deadline_s
+
+
+def _stop_without_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:

@@ -41,6 +41,11 @@ def half_of_the_cores() -> int:
     return max(1, available_cores() // 2)
 
 
+def share_metrics(folder: Path) -> None:
+    """Let the processes that this one starts from now on count their metrics together."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
 class Settings(BaseSettings):
     """Options of one service process. Every one says what follows from it."""
 
@@ -66,6 +71,14 @@ class Settings(BaseSettings):
 
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port to listen on; 0 takes a free one, named in the log."""
+
+    workers: PositiveInt = 1
+    """Processes that serve the port together. Each holds the whole model in memory and has its own
+    queue, caches and bounds; one that dies is replaced while the others go on."""
+
+    drain_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """How long `/readyz` says no before a stopping service takes in nothing more. A load balancer
+    that asks less often than that goes on sending requests to a closed port."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level of log lines. Above `info` there is no line for each request."""
@@ -101,12 +114,12 @@ class Settings(BaseSettings):
     asks for all of them."""
 
     max_concurrent_diagnoses: PositiveInt = Field(default_factory=available_cores)
-    """Diagnoses computed at the same time. More than there are cores makes each slower and none
-    sooner."""
+    """Diagnoses that each worker computes at the same time; by default the cores are shared among
+    the workers. More than there are cores makes each slower and none sooner."""
 
     max_waiting_diagnoses: Annotated[int, Field(ge=0)] = 64
-    """Diagnoses that may wait for their turn; the next is refused with 503 at once. A long queue
-    turns a peak into waiting, a short one into refusals."""
+    """Diagnoses that may wait for their turn in each worker; the next is refused with 503 at once.
+    A long queue turns a peak into waiting, a short one into refusals."""
 
     request_deadline_s: PositiveSeconds = 30.0
     """Longest time for an answer once the upload is there, waiting included; then 504."""
@@ -165,6 +178,13 @@ class Settings(BaseSettings):
         if url is not None:
             parse_redis_url(url.get_secret_value())
         return url
+
+    def for_each_worker(self) -> Self:
+        """The same for one of several workers, which share the cores unless stated otherwise."""
+        if "max_concurrent_diagnoses" in self.model_fields_set:
+            return self
+        cores = max(1, self.max_concurrent_diagnoses // self.workers)
+        return self.model_copy(update={"max_concurrent_diagnoses": cores})
 
     @model_validator(mode="after")
     def _one_upload_fits(self) -> Self:

@@ -26,14 +26,24 @@ Port = Annotated[
         show_default=False,
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        help="Processes that serve the port together (CARDIOQUERY_WORKERS, else 1); each holds "
+        "the whole model.",
+        show_default=False,
+    ),
+]
 
 
-def serve(host: Host = None, port: Port = None) -> None:
+def serve(host: Host = None, port: Port = None, workers: Workers = None) -> None:
     """Serve the HTTP API until stopped.
 
     All other options come from the environment; the README lists them.
     """
-    settings = read_settings(host=host, port=port)
+    settings = read_settings(host=host, port=port, workers=workers)
     check_runtime()
     check_port(settings.host, settings.port)
     check_bundle(settings)

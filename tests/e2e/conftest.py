@@ -70,7 +70,7 @@ def running(log: Path, options: dict[str, object]) -> Iterator[Server]:
             yield server
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 @pytest.fixture

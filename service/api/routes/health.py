@@ -1,6 +1,6 @@
 """`GET /healthz` and `GET /readyz`."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 import api_schemas as wire
@@ -27,7 +27,9 @@ async def healthz() -> Response:
     summary="The model is warm and the store reachable",
     responses=problems(ModelNotReady, StoreUnavailable),
 )
-def readyz(runtime: TheRuntime) -> Response:
+def readyz(request: Request, runtime: TheRuntime) -> Response:
     """Whether requests can be sent here; the problem says why not."""
+    if request.app.state.draining:
+        raise ModelNotReady
     runtime.registry.check()
     return json_response(wire.Readiness(model_digest=model_identity(runtime.bundle).digest))

@@ -1,3 +1,5 @@
+from prometheus_client import Gauge
+
 from service.metrics import Metrics
 
 
@@ -32,7 +34,11 @@ def test_only_the_model_in_use_is_named() -> None:
     metrics = Metrics()
     metrics.model("name", "1", "a")
     metrics.model("name", "2", "b")
-    assert metrics.render().decode().count("cardioquery_model_info{") == 1
+    metrics.reload("done")
+    text = metrics.render().decode()
+    assert text.count("cardioquery_model_info{") == 1
+    assert 'digest="b"' in text
+    assert 'cardioquery_model_reloads_total{result="done"} 1.0' in text
 
 
 def test_two_apps_in_one_process_count_apart() -> None:
@@ -45,3 +51,16 @@ def test_counters_stand_at_zero_before_they_are_needed() -> None:
     text = Metrics().render().decode()
     assert 'cardioquery_query_embeddings_total{result="miss"} 0.0' in text
     assert 'cardioquery_findings_total{familiarity="unseen"} 0.0' in text
+
+
+def test_memory_and_cpu_of_the_process_are_there() -> None:
+    text = Metrics().render().decode()
+    assert "process_resident_memory_bytes " in text
+    assert "process_cpu_seconds_total " in text
+
+
+def test_every_gauge_says_how_workers_are_put_together() -> None:
+    # The default, one series for each process that ever was, would name the dead for ever.
+    gauges = [c for c in Metrics().registry._collector_to_names if isinstance(c, Gauge)]
+    assert len(gauges) > 3
+    assert [g for g in gauges if not g._multiprocess_mode.startswith("live")] == []

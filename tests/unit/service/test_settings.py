@@ -96,3 +96,10 @@ def test_a_redis_url_that_cannot_be_read_is_refused_without_repeating_it() -> No
 def test_a_key_prefix_that_would_move_keys_of_a_cluster_is_refused(prefix: str) -> None:
     with pytest.raises(ValidationError):
         Settings(redis_key_prefix=prefix)
+
+
+def test_workers_share_the_cores_unless_stated_otherwise() -> None:
+    assert Settings(workers=1000).for_each_worker().max_concurrent_diagnoses == 1
+    assert Settings(workers=1).for_each_worker() == Settings(workers=1)
+    stated = Settings(workers=4, max_concurrent_diagnoses=3)
+    assert stated.for_each_worker().max_concurrent_diagnoses == 3

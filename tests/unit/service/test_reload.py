@@ -1,0 +1,107 @@
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.datastructures import State
+
+from ecg_core.errors import InvalidBundle
+from service.metrics import Metrics
+from service.reload import announce_model, reload_model
+from service.runtime import load_runtime, reload_runtime
+from service.settings import Settings
+from tests.bundles import break_bundle, make_bundle, point_to
+
+
+@dataclass(frozen=True)
+class FakeManifest:
+    name: str = "name"
+    version: str = "1"
+
+
+@dataclass(frozen=True)
+class FakeBundle:
+    digest: str
+    manifest: FakeManifest = field(default_factory=FakeManifest)
+
+
+@dataclass(frozen=True)
+class FakeRuntime:
+    bundle: FakeBundle
+
+
+OLD, NEW = FakeRuntime(FakeBundle("old")), FakeRuntime(FakeBundle("new"))
+
+
+def reloaded(outcome: FakeRuntime | Exception) -> State:
+    """The state after a reload with this outcome."""
+
+    def reload(*_: Any) -> FakeRuntime:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def scenario() -> State:
+        state = State()
+        state.settings, state.metrics, state.runtime = Settings(), Metrics(), OLD
+        state.reload, state.reloading = reload, asyncio.Lock()
+        announce_model(state)
+        await reload_model(state)
+        return state
+
+    return asyncio.run(scenario())
+
+
+def test_a_new_model_takes_over_and_both_digests_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO):
+        state = reloaded(NEW)
+    assert state.runtime is NEW
+    text = state.metrics.render().decode()
+    assert 'digest="new"' in text
+    assert 'digest="old"' not in text
+    assert 'model_reloads_total{result="done"} 1.0' in text
+    assert "sha256:new answers in place of sha256:old" in caplog.text
+
+
+def test_a_model_that_is_no_good_changes_nothing_and_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    state = reloaded(InvalidBundle("fusion.onnx does not match its SHA-256"))
+    assert state.runtime is OLD
+    assert 'digest="old"' in state.metrics.render().decode()
+    assert 'model_reloads_total{result="failed"} 1.0' in state.metrics.render().decode()
+    assert "sha256:old goes on answering" in caplog.text
+    assert "fusion.onnx does not match" in caplog.text
+
+
+def test_the_same_model_is_not_loaded_twice() -> None:
+    state = reloaded(OLD)
+    assert state.runtime is OLD
+    assert 'model_reloads_total{result="unchanged"} 1.0' in state.metrics.render().decode()
+
+
+def test_real_bundles_share_queue_and_store(tmp_path: Path) -> None:
+    link = tmp_path / "bundle"
+    first = make_bundle(tmp_path / "first", version="first")
+    point_to(link, tmp_path / "first")
+    settings = Settings(store_path=tmp_path / "conditions.sqlite3", bundle_dir=link)
+    metrics = Metrics()
+    runtime = load_runtime(settings, metrics)
+    try:
+        assert runtime.bundle.digest == first
+        assert reload_runtime(settings, metrics, runtime) is runtime
+        second = make_bundle(tmp_path / "second", version="second")
+        point_to(link, tmp_path / "second")
+        other = reload_runtime(settings, metrics, runtime)
+        assert other.bundle.digest == second != first
+        assert (other.workers, other.store) == (runtime.workers, runtime.store)
+        break_bundle(tmp_path / "second")
+        with pytest.raises(InvalidBundle):
+            reload_runtime(settings, metrics, other)
+        runtime.registry.check()
+    finally:
+        runtime.close()
