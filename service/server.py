@@ -150,7 +150,8 @@ def _serve_with_workers(settings: Settings) -> None:
 
 
 def _longest_request_s(settings: Settings) -> float:
-    return settings.upload_timeout_s + settings.request_deadline_s
+    deadline_s = max(settings.request_deadline_s, settings.batch_deadline_s)
+    return settings.upload_timeout_s + deadline_s
 
 
 def _stop_without_parent() -> None:

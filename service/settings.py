@@ -181,10 +181,9 @@ class Settings(BaseSettings):
 
     def for_each_worker(self) -> Self:
         """The same for one of several workers, which share the cores unless stated otherwise."""
-        if "max_concurrent_diagnoses" in self.model_fields_set:
-            return self
-        cores = max(1, self.max_concurrent_diagnoses // self.workers)
-        return self.model_copy(update={"max_concurrent_diagnoses": cores})
+        by_cores = {"max_concurrent_diagnoses", "max_batch_diagnoses"} - self.model_fields_set
+        shares = {name: max(1, getattr(self, name) // self.workers) for name in by_cores}
+        return self.model_copy(update=shares)
 
     @model_validator(mode="after")
     def _one_upload_fits(self) -> Self:

@@ -100,6 +100,6 @@ def test_a_key_prefix_that_would_move_keys_of_a_cluster_is_refused(prefix: str) 
 
 def test_workers_share_the_cores_unless_stated_otherwise() -> None:
     assert Settings(workers=1000).for_each_worker().max_concurrent_diagnoses == 1
-    assert Settings(workers=1).for_each_worker() == Settings(workers=1)
-    stated = Settings(workers=4, max_concurrent_diagnoses=3)
-    assert stated.for_each_worker().max_concurrent_diagnoses == 3
+    assert Settings(workers=1).for_each_worker() == Settings()
+    stated = Settings(workers=4, max_concurrent_diagnoses=3).for_each_worker()
+    assert (stated.max_concurrent_diagnoses, stated.max_batch_diagnoses) == (3, 1)
