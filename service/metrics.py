@@ -1,13 +1,13 @@
 """Prometheus metrics of one app. Labels have few values, and none comes from the caller."""
 
 from collections import Counter as Counts
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from service.shared_metrics import MODEL_INFO, process_metrics, shared_registry
+from service.shared_metrics import process_metrics, shared_registry
 
 STAGE_BUCKETS_S = (
     0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -31,12 +31,8 @@ class Metrics:
         self._read_from = self.registry if shared is None else shared_registry(shared)
         if shared is None:
             process_metrics(self.registry)
-        self._stages = Histogram(
-            "cardioquery_stage_seconds",
-            "Time of each stage of a diagnosis",
-            ["stage"],
-            buckets=STAGE_BUCKETS_S,
-            registry=self.registry,
+        self._stages = self._histogram(
+            "stage_seconds", "Time of each stage of a diagnosis", STAGE_BUCKETS_S, "stage"
         )
         self._requests = self._counter(
             "requests", "Requests by route, method and status", "route", "method", "status"
@@ -55,31 +51,23 @@ class Metrics:
             "batch_recordings", "Recordings of batches by the status of their answer", "status"
         )
         self._model = self._gauge(
-            MODEL_INFO, "1 for the model in use", "livemax", "name", "version", "digest"
+            "model_info", "1 for the model in use", "livemax", "name", "version", "digest"
         )
         self._model_labels: tuple[str, ...] = ()
         self._reloads = self._counter(
             "model_reloads", "Reloads of the bundle by how they went", "result"
         )
-        self.waiting = self._gauge(
-            "cardioquery_queue_waiting", "Diagnoses waiting for their turn", "livesum"
-        )
-        self.running = self._gauge(
-            "cardioquery_queue_running", "Diagnoses being computed", "livesum"
-        )
+        self.waiting = self._gauge("queue_waiting", "Diagnoses waiting for their turn", "livesum")
+        self.running = self._gauge("queue_running", "Diagnoses being computed", "livesum")
 
         self._redis_up = self._gauge(
-            "cardioquery_redis_up",
+            "redis_up",
             "0 while Redis does not answer; 1 also where there is none",
             "livemin",
         )
         self._redis_up.set(1)
-        self._redis_seconds = Histogram(
-            "cardioquery_redis_seconds",
-            "Time of each call of Redis",
-            ["operation"],
-            buckets=REDIS_BUCKETS_S,
-            registry=self.registry,
+        self._redis_seconds = self._histogram(
+            "redis_seconds", "Time of each call of Redis", REDIS_BUCKETS_S, "operation"
         )
         self._redis_errors = self._counter(
             "redis_errors", "Calls of Redis that failed, by operation", "operation"
@@ -166,7 +154,18 @@ class Metrics:
         *labels: str,
     ) -> Gauge:
         return Gauge(
-            name, documentation, labels, registry=self.registry, multiprocess_mode=over_workers
+            f"cardioquery_{name}",
+            documentation,
+            labels,
+            registry=self.registry,
+            multiprocess_mode=over_workers,
+        )
+
+    def _histogram(
+        self, name: str, documentation: str, buckets: Sequence[float], *labels: str
+    ) -> Histogram:
+        return Histogram(
+            f"cardioquery_{name}", documentation, labels, buckets=buckets, registry=self.registry
         )
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:

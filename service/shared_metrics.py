@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Metric, ProcessCollector
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-MODEL_INFO = "cardioquery_model_info"
+_MODEL_INFO = "cardioquery_model_info"
 
 _OF_LIVE_WORKERS = "gauge_livesum_*.db"
 
@@ -48,7 +48,7 @@ class _Counted(Collector):
     def collect(self) -> Iterator[Metric]:
         metrics: Iterable[Metric] = self._files.collect()  # type: ignore[no-untyped-call]
         for metric in metrics:
-            if metric.name == MODEL_INFO:
+            if metric.name == _MODEL_INFO:
                 metric.samples = [sample for sample in metric.samples if sample.value]
             yield metric
 
