@@ -60,6 +60,7 @@ bench: .make/everything ## Measure latency, start-up and memory; writes docs/ben
 
 fuzz: .make/everything ## Fuzz the readers and the API, SECONDS for each target
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
+	FUZZ_EXAMPLES=$$((10 * $(SECONDS))) $(BIN)/python -m pytest -q tests/robustness/test_openapi.py
 
 lock: ## Resolve all dependencies anew and pin them in constraints.txt
 	PYTHON="$(PYTHON)" bash .ci/lock

@@ -6,6 +6,8 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from api_schemas import (
     NDJSON_MEDIA_TYPE,
@@ -29,6 +31,7 @@ _DESCRIPTION = (
     "device. Every error is an RFC 9457 problem."
 )
 _JSON = "application/json"
+_SCHEMAS = "#/components/schemas/{model}"
 
 DIAGNOSE_BODY: dict[str, Any] = {
     "required": True,
@@ -100,8 +103,8 @@ BATCH_LINES: dict[str, Any] = {
         NDJSON_MEDIA_TYPE: {
             "schema": {
                 "anyOf": [
-                    {"$ref": "#/components/schemas/BatchItem"},
-                    BatchEnd.model_json_schema(),
+                    {"$ref": _SCHEMAS.format(model="BatchItem")},
+                    {"$ref": _SCHEMAS.format(model="BatchEnd")},
                 ]
             }
         }
@@ -109,7 +112,15 @@ BATCH_LINES: dict[str, Any] = {
 }
 NEW_CONDITION_BODY: dict[str, Any] = {
     "required": True,
-    "content": {_JSON: {"schema": NewCondition.model_json_schema()}},
+    "content": {_JSON: {"schema": {"$ref": _SCHEMAS.format(model="NewCondition")}}},
+}
+# What a condition's id is good for, so that programs can follow it.
+CONDITION_LINKS: dict[str, Any] = {
+    name: {
+        "operationRef": f"#/paths/~1queries~1{{condition_id}}/{method}",
+        "parameters": {"condition_id": "$response.body#/id"},
+    }
+    for name, method in (("get", "get"), ("remove", "delete"))
 }
 
 
@@ -144,6 +155,8 @@ def _response(kinds: list[ProblemType]) -> dict[str, Any]:
 
 def _with_problems(schema: dict[str, Any]) -> dict[str, Any]:
     schemas = schema["components"]["schemas"]
+    for name, definition in _named_models().items():
+        schemas.setdefault(name, definition)
     known = sorted({kind.uri for kind in PROBLEM_TYPES.values()})
     schemas["Problem"]["properties"]["type"]["examples"] = known
     for operations in schema["paths"].values():
@@ -153,6 +166,17 @@ def _with_problems(schema: dict[str, Any]) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return schema
+
+
+def _named_models() -> dict[str, Any]:
+    """Models that only our own parts of the document name, and what they are made of."""
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        (NewCondition, "validation"),
+        (BatchEnd, "serialization"),
+    ]
+    _, definitions = models_json_schema(models, ref_template=_SCHEMAS)
+    named: dict[str, Any] = definitions["$defs"]
+    return named
 
 
 def _problem_responses(responses: dict[str, Any]) -> dict[str, Any]:

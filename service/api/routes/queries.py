@@ -24,7 +24,7 @@ from ecg_core.errors import (
 from service.api import presenters
 from service.api.dependencies import TheRuntime, TheSettings, TheUploadBudget
 from service.api.json_bodies import read_json
-from service.api.openapi import NEW_CONDITION_BODY, problems
+from service.api.openapi import CONDITION_LINKS, NEW_CONDITION_BODY, problems
 from service.deadline import Deadline
 from service.faults import (
     InvalidParameter,
@@ -40,7 +40,12 @@ router = APIRouter(prefix="/queries", tags=["conditions"])
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most conditions on one page")]
 Cursor = Annotated[
-    str | None, Query(max_length=400, description="`next_cursor` of the page before")
+    str | None,
+    Query(
+        max_length=400,
+        pattern="^[A-Za-z0-9_-]+={0,2}$",
+        description="`next_cursor` of the page before",
+    ),
 ]
 
 
@@ -51,7 +56,12 @@ Cursor = Annotated[
     summary="Register a condition",
     openapi_extra={"requestBody": NEW_CONDITION_BODY},
     responses={
-        200: {"model": wire.Condition, "description": "The condition that has this text already"},
+        200: {
+            "model": wire.Condition,
+            "description": "The condition that has this text already",
+            "links": CONDITION_LINKS,
+        },
+        201: {"links": CONDITION_LINKS},
         **problems(
             UnreadableRequest,
             UploadTimedOut,
