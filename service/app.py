@@ -12,6 +12,7 @@ from service.api.bodies import UploadBudget
 from service.api.openapi import describe
 from service.api.routes import ROUTERS
 from service.errors import add_error_handlers
+from service.idempotency.memory import MemoryRecords
 from service.metrics import Metrics
 from service.reload import announce_model
 from service.runtime import RuntimeLoader, RuntimeReloader, load_runtime, reload_runtime
@@ -41,6 +42,9 @@ def create_app(
     app.state.reload = reload
     app.state.metrics = metrics or Metrics()
     app.state.upload_budget = UploadBudget(settings.max_uploads_bytes)
+    app.state.records = MemoryRecords(
+        settings.idempotency_max_records, settings.idempotency_max_bytes
+    )
     app.state.runtime = None
     app.state.draining = False
     app.add_middleware(TelemetryMiddleware, metrics=app.state.metrics)

@@ -41,6 +41,11 @@ from service.faults import (
     UploadTimedOut,
     UploadTooLarge,
 )
+from service.idempotency.errors import (
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    InvalidIdempotencyKey,
+)
 from service.inference.protocols import ProviderUnavailable
 from service.queries.store import StoreUnavailable
 
@@ -68,6 +73,9 @@ PROBLEM_TYPES: dict[type[EcgError], ProblemType] = {
     EcgError: INTERNAL_ERROR,
     RequestError: ProblemType(400, "bad-request", "The request cannot be taken"),
     UnreadableRequest: ProblemType(400, "unreadable-request", "The request cannot be read"),
+    InvalidIdempotencyKey: ProblemType(
+        400, "invalid-idempotency-key", "The Idempotency-Key is not valid here"
+    ),
     UploadTimedOut: ProblemType(408, "upload-timed-out", "The request did not arrive in time"),
     UploadTooLarge: ProblemType(413, "upload-too-large", "The upload is too large"),
     UnsupportedMediaType: ProblemType(
@@ -89,6 +97,12 @@ PROBLEM_TYPES: dict[type[EcgError], ProblemType] = {
     ),
     CapacityError: ProblemType(503, "busy", "The service is busy"),
     Overloaded: ProblemType(503, "overloaded", "Too many requests are waiting"),
+    IdempotencyKeyReused: ProblemType(
+        422, "idempotency-key-reused", "The Idempotency-Key belongs to another request"
+    ),
+    IdempotencyKeyInUse: ProblemType(
+        409, "idempotency-key-in-use", "The first request with this Idempotency-Key is under way"
+    ),
     StoreUnavailable: ProblemType(
         503, "store-unavailable", "The store of conditions does not answer"
     ),
@@ -201,7 +215,9 @@ def add_error_handlers(app: FastAPI) -> None:
 
 def _headers(error: EcgError, status: int) -> dict[str, str]:
     headers = {}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.CONFLICT) and not isinstance(
+        error, ConditionError
+    ):
         retry_after_s = error.retry_after_s if isinstance(error, CapacityError) else 1
         headers["Retry-After"] = str(retry_after_s)
     if isinstance(error, RequestError):

@@ -50,6 +50,9 @@ class Metrics:
         self._batch_recordings = self._counter(
             "batch_recordings", "Recordings of batches by the status of their answer", "status"
         )
+        self._idempotency = self._counter(
+            "idempotency", "Requests with an Idempotency-Key by what became of them", "result"
+        )
         self._model = self._gauge(
             "model_info", "1 for the model in use", "livemax", "name", "version", "digest"
         )
@@ -128,6 +131,10 @@ class Metrics:
     def batch_recording(self, status: int) -> None:
         """Count a recording of a batch that was answered."""
         self._batch_recordings.labels(str(status)).inc()
+
+    def idempotency(self, result: str) -> None:
+        """Count a request with an `Idempotency-Key`."""
+        self._idempotency.labels(result).inc()
 
     def model(self, name: str, version: str, digest: str) -> None:
         """Name the model in use."""

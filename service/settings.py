@@ -140,6 +140,21 @@ class Settings(BaseSettings):
     time: so many single requests may find before them. More makes batches faster on an idle
     machine and single requests slower on a busy one."""
 
+    idempotency_ttl_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 3600.0
+    """How long an answer to a request with an `Idempotency-Key` is kept, to be given again. It
+    holds a patient's probabilities: keep it as short as callers' retries allow."""
+
+    idempotency_max_records: PositiveInt = 10_000
+    """Most keys that are remembered in the process; beyond it the oldest answers go first. With
+    `redis_url` they are kept there instead, and its own bound on memory counts."""
+
+    idempotency_max_bytes: PositiveInt = 64 * _MEBIBYTE
+    """Most bytes of answers that are kept in the process, likewise."""
+
+    idempotency_max_answer_bytes: PositiveInt = _MEBIBYTE
+    """Largest answer that is kept. A larger one is given once, and says so in
+    `Idempotency-Stored`; a retry computes it anew."""
+
     embedding_cache_entries: Annotated[int, Field(ge=1)] = 20_000
     """Free-text queries whose embeddings are kept (about 2 kB each). A query that was dropped is
     embedded anew, some milliseconds slower, with the same answer."""

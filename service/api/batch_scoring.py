@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 
 import api_schemas as wire
 from api_schemas.batch import MAX_NAME_CHARACTERS
@@ -19,7 +20,7 @@ from service.runtime import Runtime
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BatchScorer:
     """Answers the recordings of a batch; what is wrong with one stays with it.
 
@@ -29,6 +30,7 @@ class BatchScorer:
         deadline: Of the whole batch, waiting included.
         seconds_each: Longest time for computing one answer.
         request_id: Stands in every answer.
+        retry_pays: Whether a recording had no answer for a reason that is not its own.
     """
 
     runtime: Runtime
@@ -37,6 +39,7 @@ class BatchScorer:
     deadline: Deadline
     seconds_each: float
     request_id: str
+    retry_pays: bool = False
 
     async def answer(self, index: int) -> ItemAnswer:
         """The answer for one recording, once it is its turn among those of all batches."""
@@ -73,6 +76,7 @@ class BatchScorer:
         problem = problem_of(error, self.request_id)
         if problem.status == INTERNAL_ERROR.status:
             _log.error("failed", exc_info=error, extra={"request_id": self.request_id})
+        self.retry_pays |= problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         self.metrics.error(problem_slug(problem))
         self.metrics.batch_recording(problem.status)
         item = wire.BatchItem(

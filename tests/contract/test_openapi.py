@@ -8,9 +8,9 @@ from service.errors import PROBLEM_TYPES
 
 # What api.md says each route answers; access and rate limits come later.
 STATUSES = {
-    ("post", "/diagnose"): {200, 400, 408, 413, 415, 422, 500, 503, 504},
-    ("post", "/diagnose/batch"): {200, 400, 408, 413, 415, 422, 500, 503, 504},
-    ("post", "/queries"): {200, 201, 400, 408, 413, 415, 422, 500, 503, 504},
+    ("post", "/diagnose"): {200, 400, 408, 409, 413, 415, 422, 500, 503, 504},
+    ("post", "/diagnose/batch"): {200, 400, 408, 409, 413, 415, 422, 500, 503, 504},
+    ("post", "/queries"): {200, 201, 400, 408, 409, 413, 415, 422, 500, 503, 504},
     ("get", "/queries"): {200, 422, 500, 503},
     ("get", "/queries/{condition_id}"): {200, 404, 500, 503},
     ("delete", "/queries/{condition_id}"): {204, 404, 409, 500, 503},

@@ -20,6 +20,7 @@ from ecg_core.errors import (
 from service.api.batch_response import BatchResponse, BatchRun
 from service.api.batch_scoring import BatchScorer
 from service.api.dependencies import TheMetrics, TheRuntime, TheSettings, TheUploadBudget
+from service.api.idempotency import TheIdempotency
 from service.api.openapi import BATCH_BODY, BATCH_LINES, problems
 from service.api.uploads import read_batch_request
 from service.batch import BatchBounds, open_batch
@@ -31,10 +32,16 @@ from service.faults import (
     UploadTimedOut,
     UploadTooLarge,
 )
+from service.idempotency.errors import (
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    InvalidIdempotencyKey,
+)
+from service.idempotency.keys import diagnosis_fingerprint
 from service.workers import unless_disconnected
 
 # Time for a client to take the last answers once the batch's deadline has passed.
-_READING_S = 60.0
+READING_S = 60.0
 
 _NOT_ACCEPTED = re.compile(r"q=0(\.0*)?")
 
@@ -50,6 +57,7 @@ router = APIRouter(tags=["diagnosis"])
         200: BATCH_LINES,
         **problems(
             UnreadableRequest,
+            InvalidIdempotencyKey,
             UploadTimedOut,
             UploadTooLarge,
             UnsupportedMediaType,
@@ -57,6 +65,8 @@ router = APIRouter(tags=["diagnosis"])
             RecordingTooLarge,
             UnreadableRecording,
             InvalidQuery,
+            IdempotencyKeyReused,
+            IdempotencyKeyInUse,
             Overloaded,
             ModelNotReady,
             DeadlineExceeded,
@@ -69,6 +79,7 @@ async def diagnose_batch(
     settings: TheSettings,
     metrics: TheMetrics,
     budget: TheUploadBudget,
+    idempotency: TheIdempotency,
 ) -> Response:
     """Take in many recordings and answer each as `POST /diagnose` would answer it alone.
 
@@ -77,28 +88,43 @@ async def diagnose_batch(
     document in the recordings' order. What is wrong with one recording is told in its place and
     harms no other one; what is wrong with the form or the queries refuses the batch.
     """
+    as_lines = _wants_lines(request.headers)
+    if as_lines and idempotency.record_id is not None:
+        # Lines are gone once they are sent: only a document can be given again.
+        raise InvalidIdempotencyKey
     if runtime.workers.full:
         raise Overloaded
     with ExitStack() as held:
         share = held.enter_context(budget.share())
         asked = await read_batch_request(request, settings, share)
-        deadline = Deadline(settings.batch_deadline_s)
-        bounds = BatchBounds(settings.max_batch_recordings, settings.max_batch_bytes)
-        opening = partial(open_batch, asked, runtime.engine, bounds)
-        opened = runtime.workers.run(opening, Deadline(settings.request_deadline_s))
-        batch = await unless_disconnected(request.receive, opened)
-        scorer = BatchScorer(
-            runtime, metrics, batch, deadline, settings.request_deadline_s, request.state.request_id
-        )
-        run = BatchRun(
-            request_id=request.state.request_id,
-            count=len(batch.recordings),
-            at_once=runtime.workers.patient,
-            answer=scorer.answer,
-            seconds=deadline.remaining_s + _READING_S,
-            held=held.pop_all(),
-        )
-    return BatchResponse(run, as_lines=_wants_lines(request.headers))
+        fingerprint = partial(diagnosis_fingerprint, asked)
+        seconds = settings.batch_deadline_s + READING_S
+        async with idempotency.turn(fingerprint, seconds) as turn:
+            if turn.replay is not None:
+                return turn.replay
+            deadline = Deadline(settings.batch_deadline_s)
+            bounds = BatchBounds(settings.max_batch_recordings, settings.max_batch_bytes)
+            opening = partial(open_batch, asked, runtime.engine, bounds)
+            opened = runtime.workers.run(opening, Deadline(settings.request_deadline_s))
+            batch = await unless_disconnected(request.receive, opened)
+            scorer = BatchScorer(
+                runtime, metrics, batch, deadline, settings.request_deadline_s,
+                request.state.request_id,
+            )  # fmt: skip
+            response = BatchResponse(_run(scorer, held.pop_all()), as_lines=as_lines)
+            return turn.kept(response, lambda: not scorer.retry_pays)
+
+
+def _run(scorer: BatchScorer, held: ExitStack) -> BatchRun:
+    """All that is left to do; what is held belongs to it from now on."""
+    return BatchRun(
+        request_id=scorer.request_id,
+        count=len(scorer.batch.recordings),
+        at_once=scorer.runtime.workers.patient,
+        answer=scorer.answer,
+        seconds=scorer.deadline.remaining_s + READING_S,
+        held=held,
+    )
 
 
 def _wants_lines(headers: Headers) -> bool:

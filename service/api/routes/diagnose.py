@@ -1,6 +1,7 @@
 """`POST /diagnose`."""
 
 import time
+from functools import partial
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request
@@ -19,6 +20,7 @@ from ecg_core.errors import (
     UnusableRecording,
 )
 from service.api.dependencies import TheMetrics, TheRuntime, TheSettings, TheUploadBudget
+from service.api.idempotency import TheIdempotency
 from service.api.openapi import DIAGNOSE_BODY, problems
 from service.api.presenters import diagnosis, json_response
 from service.api.uploads import read_diagnosis_request
@@ -31,6 +33,12 @@ from service.faults import (
     UploadTimedOut,
     UploadTooLarge,
 )
+from service.idempotency.errors import (
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    InvalidIdempotencyKey,
+)
+from service.idempotency.keys import diagnosis_fingerprint
 from service.metrics import Metrics
 from service.runtime import Runtime
 from service.telemetry import server_timing
@@ -52,6 +60,7 @@ class _Answer(NamedTuple):
     openapi_extra={"requestBody": DIAGNOSE_BODY},
     responses=problems(
         UnreadableRequest,
+        InvalidIdempotencyKey,
         UploadTimedOut,
         UploadTooLarge,
         UnsupportedMediaType,
@@ -61,6 +70,8 @@ class _Answer(NamedTuple):
         UnreadableRecording,
         UnusableRecording,
         InvalidQuery,
+        IdempotencyKeyReused,
+        IdempotencyKeyInUse,
         InferenceFailed,
         Overloaded,
         ModelNotReady,
@@ -73,6 +84,7 @@ async def diagnose(
     settings: TheSettings,
     metrics: TheMetrics,
     budget: TheUploadBudget,
+    idempotency: TheIdempotency,
 ) -> Response:
     """Take in one recording and rank the queries, or all registered conditions, by probability."""
     if runtime.workers.full:
@@ -80,17 +92,21 @@ async def diagnose(
         raise Overloaded
     with budget.share() as share:
         asked = await read_diagnosis_request(request, settings, share)
-        deadline = Deadline(settings.request_deadline_s)
-        submitted = time.perf_counter()
+        fingerprint = partial(diagnosis_fingerprint, asked)
+        async with idempotency.turn(fingerprint, settings.request_deadline_s) as turn:
+            if turn.replay is not None:
+                return turn.replay
+            deadline = Deadline(settings.request_deadline_s)
+            submitted = time.perf_counter()
 
-        def work() -> _Answer:
-            waited_s = time.perf_counter() - submitted
-            return _answer(runtime, asked, deadline, request.state.request_id, waited_s)
+            def work() -> _Answer:
+                waited_s = time.perf_counter() - submitted
+                return _answer(runtime, asked, deadline, request.state.request_id, waited_s)
 
-        running = runtime.workers.run(work, deadline)
-        answer = await unless_disconnected(request.receive, running)
-    _count(metrics, answer)
-    return answer.response
+            running = runtime.workers.run(work, deadline)
+            answer = await unless_disconnected(request.receive, running)
+            _count(metrics, answer)
+            return turn.kept(answer.response)
 
 
 def _answer(

@@ -23,6 +23,7 @@ from ecg_core.errors import (
 )
 from service.api import presenters
 from service.api.dependencies import TheRuntime, TheSettings, TheUploadBudget
+from service.api.idempotency import TheIdempotency
 from service.api.json_bodies import read_json
 from service.api.openapi import CONDITION_LINKS, NEW_CONDITION_BODY, problems
 from service.deadline import Deadline
@@ -33,6 +34,12 @@ from service.faults import (
     UploadTimedOut,
     UploadTooLarge,
 )
+from service.idempotency.errors import (
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    InvalidIdempotencyKey,
+)
+from service.idempotency.keys import document_fingerprint
 from service.queries.registration import NewCondition, register
 from service.queries.store import Code, StoreUnavailable
 
@@ -64,11 +71,14 @@ Cursor = Annotated[
         201: {"links": CONDITION_LINKS},
         **problems(
             UnreadableRequest,
+            InvalidIdempotencyKey,
             UploadTimedOut,
             UploadTooLarge,
             UnsupportedMediaType,
             InvalidParameter,
             InvalidQuery,
+            IdempotencyKeyReused,
+            IdempotencyKeyInUse,
             InferenceFailed,
             Overloaded,
             StoreUnavailable,
@@ -78,16 +88,24 @@ Cursor = Annotated[
     },
 )
 async def add(
-    request: Request, runtime: TheRuntime, settings: TheSettings, budget: TheUploadBudget
+    request: Request,
+    runtime: TheRuntime,
+    settings: TheSettings,
+    budget: TheUploadBudget,
+    idempotency: TheIdempotency,
 ) -> Response:
     """Register a condition that every diagnosis without queries asks for from now on."""
     with budget.share() as share:
         new = await read_json(request, wire.NewCondition, settings.upload_timeout_s, share)
-    work = partial(register, _new_condition(new), runtime.resolver, runtime.registry)
-    known, created = await runtime.workers.run(work, Deadline(settings.request_deadline_s))
-    location = {"Location": str(request.app.url_path_for("get", condition_id=known.id))}
-    answer = presenters.condition(known, runtime.familiarity)
-    return presenters.json_response(answer, 201 if created else 200, location)
+    fingerprint = partial(document_fingerprint, new)
+    async with idempotency.turn(fingerprint, settings.request_deadline_s) as turn:
+        if turn.replay is not None:
+            return turn.replay
+        work = partial(register, _new_condition(new), runtime.resolver, runtime.registry)
+        known, created = await runtime.workers.run(work, Deadline(settings.request_deadline_s))
+        location = {"Location": str(request.app.url_path_for("get", condition_id=known.id))}
+        answer = presenters.condition(known, runtime.familiarity)
+        return turn.kept(presenters.json_response(answer, 201 if created else 200, location))
 
 
 @router.get(
