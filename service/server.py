@@ -112,6 +112,11 @@ def serve(settings: Settings) -> None:
     """Serve until the process is told to stop; what is in flight is finished first."""
     configure_logging(settings.log_level)
     if settings.workers > 1:
+        if settings.redis_url is None:
+            _log.warning(
+                "several workers without CARDIOQUERY_REDIS_URL: each keeps answers to requests "
+                "with an Idempotency-Key for itself, so a retry may run anew in another"
+            )
         _serve_with_workers(settings)
         return
     server = Server(create_app(settings), settings)
