@@ -8,6 +8,10 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 SHARED ?= ../shared
 CONFIG ?= model_training/recipes/configs/ptbxl_cpu.yaml
+# Another command that takes the arguments of `docker compose`, such as podman-compose.
+COMPOSE ?= docker compose
+# cpu or gpu: which onnxruntime the image has.
+ONNXRUNTIME ?= cpu
 # Recordings that `make demo` diagnoses besides its synthetic one.
 FILES ?=
 # How long `make fuzz` takes for each target.
@@ -18,10 +22,10 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 RECIPE_ARGUMENTS := --config $(CONFIG) --shared $(SHARED)/data
 
-.PHONY: help setup run demo test check format train evaluate export bench fuzz lock clean
+.PHONY: help setup run demo test check format train evaluate export bench fuzz image secrets up compose-test sbom lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .make/everything ## Install all that developing, training and testing need into .venv
 
@@ -61,6 +65,25 @@ bench: .make/everything ## Measure latency, start-up and memory; writes docs/ben
 fuzz: .make/everything ## Fuzz the readers and the API, SECONDS for each target
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
 	FUZZ_EXAMPLES=$$((10 * $(SECONDS))) $(BIN)/python -m pytest -q tests/robustness/test_openapi.py
+
+image: ## Build the service's container image; ONNXRUNTIME=gpu for CUDA
+	@$(COMPOSE) version >/dev/null 2>&1 || { echo "$(COMPOSE) does not work:" \
+	  "install Docker's compose, or name another in COMPOSE" >&2; exit 1; }
+	REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" ONNXRUNTIME=$(ONNXRUNTIME) \
+	  $(COMPOSE) build service
+
+secrets: image ## Fill secrets/ with random passwords and API keys; keeps what is there
+	COMPOSE="$(COMPOSE)" bash docker/make-secrets
+
+up: secrets ## Start the service and its Redis in containers, on 127.0.0.1:8000
+	$(COMPOSE) up -d service redis
+
+compose-test: .make/everything ## Start the containers from nothing, test them, leave nothing
+	CARDIOQUERY_COMPOSE="$(COMPOSE)" CARDIOQUERY_SHARED="$(abspath $(SHARED))" \
+	  $(BIN)/python -m pytest tests/deploy/containers
+
+sbom: ## List what is in the image and under which licences; writes build/sbom/
+	PYTHON="$(PYTHON)" bash docker/sbom
 
 lock: ## Resolve all dependencies anew and pin them in constraints.txt
 	PYTHON="$(PYTHON)" bash .ci/lock

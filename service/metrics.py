@@ -18,11 +18,6 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def method_label(method: str) -> str:
-    """The method of a request, if it is one of HTTP's: any other is the caller's own text."""
-    return method if method in _METHODS else "other"
-
-
 class Metrics:
     """The metrics of one app, in a registry of their own: several apps can share a process.
 
@@ -86,7 +81,7 @@ class Metrics:
 
     def request(self, route: str, method: str, status: int) -> None:
         """Count a request that was answered."""
-        label = method_label(method)
+        label = method if method in _METHODS else "other"
         self._requests.labels(route, label, str(status)).inc()
 
     def error(self, problem: str) -> None:

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecg_core.errors import EcgError
 from service.errors import INTERNAL_ERROR, error_response, http_problem_type, problem_type
-from service.metrics import Metrics, method_label
+from service.metrics import Metrics
 
 REQUEST_ID_HEADER = "X-Request-ID"
 CLIENT_CLOSED_REQUEST = 499
@@ -78,7 +78,7 @@ class TelemetryMiddleware:
             self._write_down(scope, response.status, time.perf_counter() - started)
 
     def _write_down(self, scope: Scope, status: int | None, duration_s: float) -> None:
-        state, method = scope["state"], method_label(scope["method"])
+        state, method = scope["state"], scope["method"]
         route = getattr(scope.get("route"), "path", "unmatched")
         # Nothing was sent: the server went down, or the client did.
         status = CLIENT_CLOSED_REQUEST if status is None else status

@@ -1,0 +1,110 @@
+"""The files that images are made of, as far as they can be checked without building one."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.builders import make_wfdb
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKERFILES = sorted((ROOT / "docker").glob("*.Dockerfile"))
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+OURS_FROM_OUTSIDE = {"redis", "prometheus", "grafana"}
+
+
+def version() -> str:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return str(project["version"])
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_hadolint_has_no_complaint(path: Path) -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    result = subprocess.run([hadolint, path], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_version_of_an_image_is_the_project_s(path: Path) -> None:
+    assert re.findall(r"^ARG VERSION=(.+)$", path.read_text(), re.M) == [version()]
+
+
+def test_requirements_of_an_image_are_the_project_s() -> None:
+    def printed(*extras: str) -> list[str]:
+        command = [sys.executable, "docker/requirements.py", *extras]
+        return subprocess.check_output(command, cwd=ROOT, text=True).splitlines()
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    assert printed("cpu") == project["dependencies"] + extras["cpu"]
+    assert printed("cpu", "train") == project["dependencies"] + extras["cpu"] + extras["train"]
+    assert any(line.startswith("onnxruntime-gpu[cuda,cudnn]>=") for line in printed("gpu"))
+
+
+def test_serving_loads_none_of_what_the_image_leaves_out(tmp_path: Path) -> None:
+    modules = {"pillow": "PIL", "fonttools": "fontTools", "hf-xet": "hf_xet"}
+    lines = (ROOT / "docker/not-loaded.txt").read_text().splitlines()
+    left_out = [modules.get(line, line) for line in lines if line and not line.startswith("#")]
+    assert len(left_out) > 5
+    assert all(find_spec(name) for name in left_out), "none of them is misspelt"
+    # None in sys.modules makes an import fail, as in the image.
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({left_out})); import service.server; "
+        "from cardioquery.cli import main; main()"
+    )
+    header, signals = make_wfdb()
+    for file in (header, signals):
+        (tmp_path / file.name).write_bytes(file.content)
+    environment = {**os.environ, "CARDIOQUERY_STORE_PATH": str(tmp_path / "store.sqlite3")}
+    result = subprocess.run(
+        [sys.executable, "-c", program, "diagnose", "--local", tmp_path / header.name, "-q", "new"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", sorted(COMPOSE["services"]))
+def test_containers_are_hardened_and_limited(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    long_running = not {"training", "tools"} & set(service.get("profiles", []))
+    needed = (
+        {"mem_limit", "cpus", "pids_limit", "healthcheck", "restart"} if long_running else set()
+    )
+    assert needed <= set(service)
+
+
+@pytest.mark.parametrize("name", sorted(COMPOSE["services"]))
+def test_ports_are_published_on_loopback_only(name: str) -> None:
+    for port in COMPOSE["services"][name].get("ports", []):
+        assert re.fullmatch(r"\$\{[A-Z]+_PUBLISH:-127\.0\.0\.1:\d+\}:\d+", port)
+
+
+@pytest.mark.parametrize("name", sorted(OURS_FROM_OUTSIDE))
+def test_images_from_outside_are_pinned(name: str) -> None:
+    image = COMPOSE["services"][name]["image"]
+    assert re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[\w./-]+:[\w.-]*\d[\w.-]*\}", image)
+
+
+def test_no_secret_is_an_environment_variable() -> None:
+    for service in COMPOSE["services"].values():
+        names = service.get("environment", {})
+        secret = [name for name in names if re.search("PASSWORD|TOKEN|SECRET|KEY", name)]
+        assert all(name.endswith("FILE") for name in secret)
+
+
+def test_folders_of_secrets_are_there_and_keep_them_out_of_version_control(tmp_path: Path) -> None:
+    for folder in ("redis", "api-keys", "prometheus", "grafana"):
+        path = f"secrets/{folder}/anything"
+        ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False)
+        assert (ROOT / "secrets" / folder / ".gitignore").is_file()
+        assert ignored.returncode == 0
