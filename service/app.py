@@ -7,8 +7,14 @@ from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
+from service.access.audit import AuditLog, AuditMiddleware
+from service.access.control import AccessControl
+from service.access.guards import guards_of
+from service.access.headers import ResponseHeadersMiddleware
 from service.api.bodies import UploadBudget
+from service.api.docs_page import add_docs_page
 from service.api.openapi import describe
 from service.api.routes import ROUTERS
 from service.errors import add_error_handlers
@@ -17,7 +23,7 @@ from service.metrics import Metrics
 from service.reload import announce_model
 from service.runtime import RuntimeLoader, RuntimeReloader, load_runtime, reload_runtime
 from service.settings import Settings
-from service.telemetry import TelemetryMiddleware
+from service.telemetry import REQUEST_ID_HEADER, TelemetryMiddleware
 
 _log = logging.getLogger(__name__)
 
@@ -36,23 +42,48 @@ def create_app(
         reload: Does so again for another bundle.
         metrics: Where it counts; by default by itself.
     """
-    app = FastAPI(version=_version(), lifespan=_lifespan, redoc_url=None)
+    app = FastAPI(version=_version(), lifespan=_lifespan, docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.state.load = load
     app.state.reload = reload
     app.state.metrics = metrics or Metrics()
+    app.state.access = AccessControl(settings, app.state.metrics)
+    app.state.audit = _audit_log(settings, app.state.metrics)
     app.state.upload_budget = UploadBudget(settings.max_uploads_bytes)
     app.state.records = MemoryRecords(
         settings.idempotency_max_records, settings.idempotency_max_bytes
     )
     app.state.runtime = None
     app.state.draining = False
-    app.add_middleware(TelemetryMiddleware, metrics=app.state.metrics)
+    _add_middleware(app, settings)
     add_error_handlers(app)
+    guards = guards_of(ROUTERS)
     for router in ROUTERS:
         app.include_router(router)
-    describe(app)
+    add_docs_page(app)
+    describe(app, guards)
     return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """From the inside to the outside."""
+    app.add_middleware(AuditMiddleware, audit=app.state.audit)
+    app.add_middleware(TelemetryMiddleware, metrics=app.state.metrics)
+    if settings.cors_allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_allowed_origins,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("Authorization", "Content-Type", "Idempotency-Key", REQUEST_ID_HEADER),
+            expose_headers=("Location", "RateLimit", "Retry-After", REQUEST_ID_HEADER),
+        )
+    app.add_middleware(ResponseHeadersMiddleware)
+
+
+def _audit_log(settings: Settings, metrics: Metrics) -> AuditLog:
+    return AuditLog(
+        settings.audit_log, settings.audit_client_address, metrics.access.audit_failures.inc
+    )
 
 
 @asynccontextmanager
@@ -66,12 +97,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         _log.critical("refusing to start: %s: %s", type(error).__name__, error.__cause__ or error)
         raise
     announce_model(state)
+    if state.runtime.redis is not None:
+        state.access.rates.share(state.runtime.redis, state.settings.redis_key_prefix)
     _log.info("ready")
     try:
         yield
     finally:
         runtime, state.runtime = state.runtime, None
         await asyncio.to_thread(runtime.close)
+        state.access.close()
+        state.audit.close()
 
 
 def _version() -> str:

@@ -33,6 +33,13 @@ from ecg_core.errors import (
     UnsupportedFormat,
     UnusableRecording,
 )
+from service.access.errors import (
+    AccessError,
+    KeyMissing,
+    KeyRefused,
+    RateLimited,
+    ScopeMissing,
+)
 from service.faults import (
     InvalidParameter,
     RequestError,
@@ -76,11 +83,16 @@ PROBLEM_TYPES: dict[type[EcgError], ProblemType] = {
     InvalidIdempotencyKey: ProblemType(
         400, "invalid-idempotency-key", "The Idempotency-Key is not valid here"
     ),
+    KeyMissing: ProblemType(401, "key-missing", "An API key is needed"),
+    KeyRefused: ProblemType(401, "key-refused", "The API key is not valid"),
+    AccessError: ProblemType(403, "access-refused", "Access is refused"),
+    ScopeMissing: ProblemType(403, "scope-missing", "The API key is not good for this"),
     UploadTimedOut: ProblemType(408, "upload-timed-out", "The request did not arrive in time"),
     UploadTooLarge: ProblemType(413, "upload-too-large", "The upload is too large"),
     UnsupportedMediaType: ProblemType(
         415, "unsupported-media-type", "This route does not take that content type"
     ),
+    RateLimited: ProblemType(429, "rate-limited", "Too many requests of this caller"),
     InputError: ProblemType(422, "invalid-input", "The input cannot be used"),
     InvalidParameter: ProblemType(422, "invalid-parameter", "A field of the request is not valid"),
     UnsupportedFormat: ProblemType(415, "unsupported-format", "No reader for this format"),
@@ -220,7 +232,21 @@ def _headers(error: EcgError, status: int) -> dict[str, str]:
     ):
         retry_after_s = error.retry_after_s if isinstance(error, CapacityError) else 1
         headers["Retry-After"] = str(retry_after_s)
+    if isinstance(error, RateLimited):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, KeyMissing | KeyRefused | ScopeMissing):
+        headers["WWW-Authenticate"] = _challenge(error)
     if isinstance(error, RequestError):
         # The rest of the body may still be coming, so the connection cannot be used again.
         headers["Connection"] = "close"
     return headers
+
+
+def _challenge(error: KeyMissing | KeyRefused | ScopeMissing) -> str:
+    """What kind of key would do, in the words of RFC 6750."""
+    challenge = 'Bearer realm="cardioquery"'
+    if isinstance(error, KeyRefused):
+        return challenge + ', error="invalid_token"'
+    if isinstance(error, ScopeMissing):
+        return challenge + f', error="insufficient_scope", scope="{" ".join(error.scopes)}"'
+    return challenge

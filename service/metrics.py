@@ -1,7 +1,7 @@
 """Prometheus metrics of one app. Labels have few values, and none comes from the caller."""
 
 from collections import Counter as Counts
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -53,6 +53,7 @@ class Metrics:
         self._idempotency = self._counter(
             "idempotency", "Requests with an Idempotency-Key by what became of them", "result"
         )
+        self.access = AccessMetrics(self._counter)
         self._model = self._gauge(
             "model_info", "1 for the model in use", "livemax", "name", "version", "digest"
         )
@@ -177,3 +178,18 @@ class Metrics:
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(f"cardioquery_{name}", documentation, labels, registry=self.registry)
+
+
+class AccessMetrics:
+    """What goes wrong with access control itself; what it refuses is counted with the problems."""
+
+    def __init__(self, counter: Callable[[str, str], Counter]) -> None:
+        self.rate_limit_fallbacks = counter(
+            "rate_limit_fallbacks", "Requests counted by this process since Redis did not answer"
+        )
+        self.key_file_faults = counter(
+            "key_file_faults", "Changes of the file of API keys that could not be read"
+        )
+        self.audit_failures = counter(
+            "audit_failures", "Lines of the audit log that could not be written"
+        )

@@ -20,11 +20,13 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from service.access.errors import AccessMisconfigured
+from service.access.start import check_access_settings
 from service.app import create_app
 from service.http_protocol import bounded_http
 from service.metrics import Metrics
 from service.reload import reload_model
-from service.settings import Settings, share_metrics
+from service.settings import Settings, faulty_settings, share_metrics
 from service.supervisor import CANNOT_START, Supervisor
 from service.telemetry import configure_logging
 
@@ -102,6 +104,9 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Stated even if empty: uvicorn would otherwise believe every caller on this machine.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         date_header=True,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=round(_longest_request_s(settings)),
@@ -110,6 +115,7 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 def serve(settings: Settings) -> None:
     """Serve until the process is told to stop; what is in flight is finished first."""
+    check_access_settings(settings)
     configure_logging(settings.log_level)
     if settings.workers > 1:
         if settings.redis_url is None:
@@ -171,6 +177,8 @@ def main() -> None:
     try:
         settings = Settings()
     except ValidationError as error:
-        names = ", ".join(f"CARDIOQUERY_{fault['loc'][0]}".upper() for fault in error.errors())
-        sys.exit(f"not valid: {names or 'the settings'}")
-    serve(settings)
+        sys.exit(f"not valid: {faulty_settings(error)}")
+    try:
+        serve(settings)
+    except AccessMisconfigured as error:
+        sys.exit(f"refusing to start: {error}")

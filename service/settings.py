@@ -8,9 +8,16 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import SettingsConfigDict
 
+from service.access_settings import AccessSettings
 from service.redis_url import parse_redis_url
 
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -46,7 +53,7 @@ def share_metrics(folder: Path) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
-class Settings(BaseSettings):
+class Settings(AccessSettings):
     """Options of one service process. Every one says what follows from it."""
 
     model_config = SettingsConfigDict(
@@ -66,8 +73,8 @@ class Settings(BaseSettings):
     it; on a network file system its locks are not to be trusted. Losing it loses the conditions."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. Anything but loopback opens the service to the network, and it asks
-    for no key: put it behind a proxy that does."""
+    """Address to listen on. Beyond loopback the service does not start unless it asks for API keys
+    (`api_keys_file`), or `allow_anonymous` says that something before it does."""
 
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port to listen on; 0 takes a free one, named in the log."""
@@ -205,3 +212,11 @@ class Settings(BaseSettings):
         if self.max_uploads_bytes < self.max_upload_bytes:
             raise ValueError("max_uploads_bytes must be at least max_upload_bytes")
         return self
+
+
+def faulty_settings(error: ValidationError) -> str:
+    """The names of settings that are not valid, or what is wrong with them together; no values."""
+    return ", ".join(
+        f"CARDIOQUERY_{fault['loc'][0]}".upper() if fault["loc"] else str(fault["msg"])
+        for fault in error.errors()
+    )

@@ -8,6 +8,7 @@ import typer
 from cardioquery.cli.conditions import conditions_app
 from cardioquery.cli.diagnose import diagnose
 from cardioquery.cli.exits import EXIT_CODES_HELP
+from cardioquery.cli.keys import keys_app
 from cardioquery.cli.model import model
 from cardioquery.cli.serve import serve
 
@@ -25,6 +26,7 @@ app.command()(serve)
 app.command()(diagnose)
 app.add_typer(conditions_app, name="conditions")
 app.command()(model)
+app.add_typer(keys_app, name="keys")
 
 
 def _print_version(asked: bool) -> None:

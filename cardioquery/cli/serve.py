@@ -5,14 +5,20 @@ from typing import Annotated
 import typer
 
 from cardioquery.cli.exits import ExitCode, fail, stderr
-from cardioquery.cli.starting import check_bundle, check_port, check_runtime, read_settings
+from cardioquery.cli.starting import (
+    check_access,
+    check_bundle,
+    check_port,
+    check_runtime,
+    read_settings,
+)
 
 Host = Annotated[
     str | None,
     typer.Option(
         "--host",
-        help="Address to listen on (CARDIOQUERY_HOST, else 127.0.0.1). The service asks for no "
-        "key: anything but loopback needs a proxy that does.",
+        help="Address to listen on (CARDIOQUERY_HOST, else 127.0.0.1). Beyond loopback "
+        "the service needs a file of API keys.",
         show_default=False,
     ),
 ]
@@ -44,6 +50,7 @@ def serve(host: Host = None, port: Port = None, workers: Workers = None) -> None
     All other options come from the environment; the README lists them.
     """
     settings = read_settings(host=host, port=port, workers=workers)
+    check_access(settings)
     check_runtime()
     check_port(settings.host, settings.port)
     check_bundle(settings)

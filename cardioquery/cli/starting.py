@@ -20,15 +20,12 @@ if TYPE_CHECKING:
 
 def read_settings(**overrides: Any) -> "Settings":
     """The environment's settings, with what the command line says instead."""
-    from service.settings import Settings
+    from service.settings import Settings, faulty_settings
 
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
-        names = [
-            f"CARDIOQUERY_{fault['loc'][0]}".upper() for fault in error.errors() if fault["loc"]
-        ]
-        raise fail(f"not valid: {', '.join(names) or error}", ExitCode.CANNOT_START) from None
+        raise fail(f"not valid: {faulty_settings(error)}", ExitCode.CANNOT_START) from None
     except SettingsError as error:
         raise fail(str(error), ExitCode.CANNOT_START) from None
 
@@ -47,6 +44,17 @@ def check_bundle(settings: "Settings") -> None:
     except InvalidBundle as error:
         message = f"the model's bundle is not valid: {error} (CARDIOQUERY_BUNDLE_DIR)"
         raise fail(message, ExitCode.CANNOT_START) from None
+
+
+def check_access(settings: "Settings") -> None:
+    """Nobody beyond this machine is served without a key, unless that is meant."""
+    from service.access.errors import AccessMisconfigured
+    from service.access.start import check_access_settings
+
+    try:
+        check_access_settings(settings)
+    except AccessMisconfigured as error:
+        raise fail(str(error), ExitCode.CANNOT_START) from None
 
 
 def check_port(host: str, port: int) -> None:

@@ -1,6 +1,7 @@
 """Answers as tables for people."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE
 from rich.console import Console, Group, JustifyMethod, RenderableType
@@ -10,6 +11,9 @@ from rich.text import Text
 
 from api_schemas import Condition, Diagnosis, DiagnosisWarning, Finding, ModelDescription
 from cardioquery.cli.text import printable
+
+if TYPE_CHECKING:
+    from service.access.key_file import KeyRecord
 
 BAR_WIDTH = 16
 _COLOURS = {"known": "green", "near": "yellow", "unseen": "magenta"}
@@ -63,6 +67,23 @@ def condition_view(condition: Condition) -> Table:
         "added": added,
     }
     return _facts_table(facts)
+
+
+def keys_table(keys: "Iterable[KeyRecord]") -> Table:
+    """One API key a line; nothing of the key itself but its id."""
+    table = _table("id", "name", "scopes", "state", "created", "expires", "limit")
+    for key in keys:
+        expires = "never" if key.expires_at is None else f"{key.expires_at:%Y-%m-%d}"
+        table.add_row(
+            Text(key.id),
+            Text(printable(key.name)),
+            Text(", ".join(sorted(key.scopes))),
+            Text(key.state, "green" if key.state == "active" else "red"),
+            Text(f"{key.created_at:%Y-%m-%d}"),
+            Text(expires),
+            Text(key.rate_limit or "-"),
+        )
+    return table
 
 
 def model_view(description: ModelDescription) -> RenderableType:

@@ -16,7 +16,13 @@ from cardioquery.client.errors import (
     transport_error,
 )
 from cardioquery.client.files import RecordingFiles
-from cardioquery.client.options import DEFAULT_TIMEOUT_S, DEFAULT_URL, PAGE_SIZE, base_url
+from cardioquery.client.options import (
+    DEFAULT_TIMEOUT_S,
+    DEFAULT_URL,
+    PAGE_SIZE,
+    base_url,
+    request_headers,
+)
 from cardioquery.client.retries import NO_RETRIES, RetryPolicy
 
 T = TypeVar("T")
@@ -29,6 +35,7 @@ class AsyncClient:
         self,
         url: str = DEFAULT_URL,
         *,
+        api_key: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         retries: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
@@ -36,7 +43,10 @@ class AsyncClient:
     ) -> None:
         self._retries = retries or RetryPolicy()
         self._http = httpx.AsyncClient(
-            base_url=base_url(url), timeout=timeout_s, headers=headers, transport=transport
+            base_url=base_url(url),
+            timeout=timeout_s,
+            headers=request_headers(headers, api_key),
+            transport=transport,
         )
 
     async def diagnose(

@@ -1,6 +1,7 @@
 """What both clients take for granted unless they are told otherwise."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -11,6 +12,13 @@ PAGE_SIZE = 500
 def base_url(url: str) -> str:
     """The service's URL, ending in a slash: a path in it (behind a proxy) is kept."""
     return url.rstrip("/") + "/"
+
+
+def request_headers(headers: Mapping[str, str] | None, api_key: str | None) -> dict[str, str]:
+    """The headers of every request, with the API key; by default that of the environment."""
+    key = (api_key or os.environ.get("CARDIOQUERY_API_KEY", "")).strip()
+    authorization = {"Authorization": f"Bearer {key}"} if key else {}
+    return authorization | dict(headers or {})
 
 
 class DiagnosisOptions(TypedDict, total=False):

@@ -16,7 +16,13 @@ from cardioquery.client.errors import (
     transport_error,
 )
 from cardioquery.client.files import RecordingFiles
-from cardioquery.client.options import DEFAULT_TIMEOUT_S, DEFAULT_URL, PAGE_SIZE, base_url
+from cardioquery.client.options import (
+    DEFAULT_TIMEOUT_S,
+    DEFAULT_URL,
+    PAGE_SIZE,
+    base_url,
+    request_headers,
+)
 from cardioquery.client.retries import NO_RETRIES, RetryPolicy
 
 T = TypeVar("T")
@@ -27,6 +33,7 @@ class Client:
 
     Args:
         url: Where the service is.
+        api_key: Sent with every request; by default the one in `CARDIOQUERY_API_KEY`.
         timeout_s: Longest wait for connecting, and for each piece of the answer.
         retries: When a request that the service was too busy for is sent again.
         headers: Sent with every request.
@@ -37,6 +44,7 @@ class Client:
         self,
         url: str = DEFAULT_URL,
         *,
+        api_key: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         retries: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
@@ -44,7 +52,10 @@ class Client:
     ) -> None:
         self._retries = retries or RetryPolicy()
         self._http = httpx.Client(
-            base_url=base_url(url), timeout=timeout_s, headers=headers, transport=transport
+            base_url=base_url(url),
+            timeout=timeout_s,
+            headers=request_headers(headers, api_key),
+            transport=transport,
         )
 
     def diagnose(

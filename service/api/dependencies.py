@@ -20,6 +20,8 @@ def get_runtime(request: Request) -> Runtime:
     runtime: Runtime | None = request.app.state.runtime
     if runtime is None:
         raise ModelNotReady
+    # For the audit log: the model that answers this request, whatever is loaded later.
+    request.state.model_digest = runtime.bundle.digest
     return runtime
 
 

@@ -1,6 +1,7 @@
 """What the OpenAPI says beyond what FastAPI finds out: problems, and the form of an upload."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -17,6 +18,9 @@ from api_schemas import (
     Problem,
 )
 from ecg_core.errors import EcgError
+from service.access.errors import KeyMissing, KeyRefused, RateLimited, ScopeMissing
+from service.access.guards import Guard
+from service.access.keys import Scope
 from service.errors import (
     INTERNAL_ERROR,
     PROBLEM_TYPES,
@@ -32,6 +36,10 @@ _DESCRIPTION = (
 )
 _JSON = "application/json"
 _SCHEMAS = "#/components/schemas/{model}"
+_SECURITY_SCHEME = "apiKey"
+_PROBLEM_REFERENCE = {"$ref": "#/components/schemas/Problem"}
+
+Guards = Mapping[tuple[str, str], Guard]
 
 DIAGNOSE_BODY: dict[str, Any] = {
     "required": True,
@@ -134,15 +142,21 @@ def problems(*errors: type[EcgError] | int) -> dict[int | str, dict[str, Any]]:
     return {status: _response(kinds) for status, kinds in sorted(by_status.items())}
 
 
-def describe(app: FastAPI) -> None:
-    """Let the app's OpenAPI show every error as problem+json."""
+def describe(app: FastAPI, guards: Guards) -> None:
+    """Let the app's OpenAPI show every error as problem+json, and what each route asks for.
+
+    Args:
+        app: The application; its `state.access` says whether keys are asked for.
+        guards: The guard of each path and method.
+    """
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = get_openapi(
                 title=_TITLE, version=app.version, description=_DESCRIPTION, routes=app.routes
             )
-            app.openapi_schema = _with_problems(schema)
+            keyed = app.state.access.asks_for_keys
+            app.openapi_schema = _with_access(_with_problems(schema), guards, keyed=keyed)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -177,6 +191,30 @@ def _named_models() -> dict[str, Any]:
     _, definitions = models_json_schema(models, ref_template=_SCHEMAS)
     named: dict[str, Any] = definitions["$defs"]
     return named
+
+
+def _with_access(schema: dict[str, Any], guards: Guards, *, keyed: bool) -> dict[str, Any]:
+    refusals = {
+        str(status): {
+            "description": response["description"],
+            "content": {PROBLEM_MEDIA_TYPE: {"schema": _PROBLEM_REFERENCE}},
+        }
+        for status, response in problems(KeyMissing, KeyRefused, ScopeMissing, RateLimited).items()
+    }
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            scopes = guards[path, method.upper()].any_of
+            if scopes:
+                operation["responses"] = refusals | operation["responses"]
+            if scopes and keyed:
+                good = (*scopes, Scope.ADMIN)
+                operation["security"] = [{_SECURITY_SCHEME: [scope.value]} for scope in good]
+    if keyed:
+        schemes = {
+            _SECURITY_SCHEME: {"type": "http", "scheme": "bearer", "bearerFormat": "API key"}
+        }
+        schema["components"]["securitySchemes"] = schemes
+    return schema
 
 
 def _problem_responses(responses: dict[str, Any]) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -6,18 +7,19 @@ from starlette.testclient import TestClient
 from api_schemas import PROBLEM_MEDIA_TYPE
 from service.errors import PROBLEM_TYPES
 
-# What api.md says each route answers; access and rate limits come later.
+# What api.md says each route answers.
+REFUSALS = {401, 403, 429}
 STATUSES = {
-    ("post", "/diagnose"): {200, 400, 408, 409, 413, 415, 422, 500, 503, 504},
-    ("post", "/diagnose/batch"): {200, 400, 408, 409, 413, 415, 422, 500, 503, 504},
-    ("post", "/queries"): {200, 201, 400, 408, 409, 413, 415, 422, 500, 503, 504},
-    ("get", "/queries"): {200, 422, 500, 503},
-    ("get", "/queries/{condition_id}"): {200, 404, 500, 503},
-    ("delete", "/queries/{condition_id}"): {204, 404, 409, 500, 503},
-    ("get", "/model"): {200, 500, 503},
+    ("post", "/diagnose"): {200, 400, 408, 409, 413, 415, 422, 500, 503, 504, *REFUSALS},
+    ("post", "/diagnose/batch"): {200, 400, 408, 409, 413, 415, 422, 500, 503, 504, *REFUSALS},
+    ("post", "/queries"): {200, 201, 400, 408, 409, 413, 415, 422, 500, 503, 504, *REFUSALS},
+    ("get", "/queries"): {200, 422, 500, 503, *REFUSALS},
+    ("get", "/queries/{condition_id}"): {200, 404, 500, 503, *REFUSALS},
+    ("delete", "/queries/{condition_id}"): {204, 404, 409, 500, 503, *REFUSALS},
+    ("get", "/model"): {200, 500, 503, *REFUSALS},
     ("get", "/healthz"): {200, 500},
     ("get", "/readyz"): {200, 500, 503},
-    ("get", "/metrics"): {200, 500},
+    ("get", "/metrics"): {200, 500, *REFUSALS},
 }
 
 
@@ -93,7 +95,18 @@ def test_examples_are_shown(schema: dict[str, Any]) -> None:
         assert schema["components"]["schemas"][name]["examples"], name
 
 
-def test_the_docs_page_is_there(client: TestClient) -> None:
-    response = client.get("/docs")
-    assert response.status_code == 200
-    assert "/openapi.json" in response.text
+def test_the_docs_page_is_there_and_loads_nothing_from_elsewhere(client: TestClient) -> None:
+    pytest.importorskip("fastapi_offline")
+    page = client.get("/docs")
+    assert page.status_code == 200
+    assert "://" not in page.text
+    links = re.findall(r'(?:src|href)="(docs/[^"]+)"', page.text)
+    assert len(links) == 3
+    for link in links:
+        file = client.get(f"/{link}")
+        assert (file.status_code, file.headers["x-content-type-options"]) == (200, "nosniff")
+        assert file.headers["content-type"].startswith(("text/javascript", "text/css"))
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+    assert "default-src 'none'" in policy
+    assert 'url: "openapi.json"' in client.get("/docs/start.js").text

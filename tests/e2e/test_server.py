@@ -123,6 +123,9 @@ def test_nothing_of_training_is_loaded(tmp_path: Path) -> None:
         ({"store_path": "/dev/null/conditions.sqlite3"}, "refusing to start"),
         ({"providers": '["cuda"]'}, "CUDAExecutionProvider"),
         ({"max_queries": "many"}, "CARDIOQUERY_MAX_QUERIES"),
+        ({"host": "0.0.0.0"}, "cardioquery keys create"),
+        ({"api_keys_file": "/nowhere"}, "/nowhere: No such file"),
+        ({"audit_log": "/dev/null/audit.log"}, "CARDIOQUERY_AUDIT_LOG"),
     ],
 )
 def test_a_server_that_cannot_serve_stops_at_once_and_says_why(

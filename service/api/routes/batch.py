@@ -17,6 +17,8 @@ from ecg_core.errors import (
     RecordingTooLarge,
     UnreadableRecording,
 )
+from service.access.guards import charge, needs
+from service.access.keys import Scope
 from service.api.batch_response import BatchResponse, BatchRun
 from service.api.batch_scoring import BatchScorer
 from service.api.dependencies import TheMetrics, TheRuntime, TheSettings, TheUploadBudget
@@ -50,6 +52,7 @@ router = APIRouter(tags=["diagnosis"])
 
 @router.post(
     "/diagnose/batch",
+    dependencies=[needs(Scope.DIAGNOSE)],
     response_model=wire.BatchDiagnosis,
     summary="Rank queries by their probability on each of many recordings",
     openapi_extra={"requestBody": BATCH_BODY},
@@ -107,6 +110,7 @@ async def diagnose_batch(
             opening = partial(open_batch, asked, runtime.engine, bounds)
             opened = runtime.workers.run(opening, Deadline(settings.request_deadline_s))
             batch = await unless_disconnected(request.receive, opened)
+            await charge(request, len(batch.recordings))
             scorer = BatchScorer(
                 runtime, metrics, batch, deadline, settings.request_deadline_s,
                 request.state.request_id,

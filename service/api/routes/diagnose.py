@@ -19,6 +19,8 @@ from ecg_core.errors import (
     UnsupportedFormat,
     UnusableRecording,
 )
+from service.access.guards import needs
+from service.access.keys import Scope
 from service.api.dependencies import TheMetrics, TheRuntime, TheSettings, TheUploadBudget
 from service.api.idempotency import TheIdempotency
 from service.api.openapi import DIAGNOSE_BODY, problems
@@ -55,6 +57,7 @@ class _Answer(NamedTuple):
 
 @router.post(
     "/diagnose",
+    dependencies=[needs(Scope.DIAGNOSE)],
     response_model=wire.Diagnosis,
     summary="Rank queries by their probability on one recording",
     openapi_extra={"requestBody": DIAGNOSE_BODY},

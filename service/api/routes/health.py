@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 import api_schemas as wire
 from ecg_core.errors import ModelNotReady
+from service.access.guards import open_to_all
 from service.api.dependencies import TheRuntime
 from service.api.openapi import problems
 from service.api.presenters import json_response, model_identity
@@ -14,7 +15,11 @@ router = APIRouter(tags=["health"])
 
 
 @router.get(
-    "/healthz", response_model=wire.Health, summary="The process is up", responses=problems()
+    "/healthz",
+    dependencies=[open_to_all()],
+    response_model=wire.Health,
+    summary="The process is up",
+    responses=problems(),
 )
 async def healthz() -> Response:
     """Answers as long as the process does."""
@@ -23,6 +28,7 @@ async def healthz() -> Response:
 
 @router.get(
     "/readyz",
+    dependencies=[open_to_all()],
     response_model=wire.Readiness,
     summary="The model is warm and the store reachable",
     responses=problems(ModelNotReady, StoreUnavailable),

@@ -3,6 +3,8 @@
 from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
+from service.access.guards import needs
+from service.access.keys import Scope
 from service.api.dependencies import TheMetrics
 from service.api.openapi import problems
 from service.metrics import CONTENT_TYPE
@@ -12,6 +14,7 @@ router = APIRouter(tags=["health"])
 
 @router.get(
     "/metrics",
+    dependencies=[needs(Scope.METRICS)],
     response_class=PlainTextResponse,
     summary="Metrics for Prometheus",
     responses=problems(),

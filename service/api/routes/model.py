@@ -5,6 +5,8 @@ from starlette.responses import Response
 
 import api_schemas as wire
 from ecg_core.errors import ModelNotReady
+from service.access.guards import needs
+from service.access.keys import Scope
 from service.api.dependencies import TheRuntime
 from service.api.openapi import problems
 from service.api.presenters import json_response, model_description
@@ -14,6 +16,7 @@ router = APIRouter(tags=["model"])
 
 @router.get(
     "/model",
+    dependencies=[needs(Scope.DIAGNOSE, Scope.QUERIES_WRITE)],
     response_model=wire.ModelDescription,
     summary="The model card",
     responses=problems(ModelNotReady),

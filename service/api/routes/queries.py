@@ -21,6 +21,9 @@ from ecg_core.errors import (
     ModelNotReady,
     Overloaded,
 )
+from service.access.control import access_record
+from service.access.guards import needs
+from service.access.keys import Scope
 from service.api import presenters
 from service.api.dependencies import TheRuntime, TheSettings, TheUploadBudget
 from service.api.idempotency import TheIdempotency
@@ -45,6 +48,9 @@ from service.queries.store import Code, StoreUnavailable
 
 router = APIRouter(prefix="/queries", tags=["conditions"])
 
+# Whoever diagnoses sees the conditions in the answers anyway.
+READ = needs(Scope.DIAGNOSE, Scope.QUERIES_WRITE)
+
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most conditions on one page")]
 Cursor = Annotated[
     str | None,
@@ -58,6 +64,7 @@ Cursor = Annotated[
 
 @router.post(
     "",
+    dependencies=[needs(Scope.QUERIES_WRITE)],
     status_code=201,
     response_model=wire.Condition,
     summary="Register a condition",
@@ -103,6 +110,7 @@ async def add(
             return turn.replay
         work = partial(register, _new_condition(new), runtime.resolver, runtime.registry)
         known, created = await runtime.workers.run(work, Deadline(settings.request_deadline_s))
+        access_record(request).condition = known.id
         location = {"Location": str(request.app.url_path_for("get", condition_id=known.id))}
         answer = presenters.condition(known, runtime.familiarity)
         return turn.kept(presenters.json_response(answer, 201 if created else 200, location))
@@ -110,6 +118,7 @@ async def add(
 
 @router.get(
     "",
+    dependencies=[READ],
     response_model=wire.ConditionPage,
     summary="List conditions",
     responses=problems(InvalidParameter, ModelNotReady),
@@ -129,6 +138,7 @@ def page(runtime: TheRuntime, limit: Limit = 100, cursor: Cursor = None) -> Resp
 
 @router.get(
     "/{condition_id}",
+    dependencies=[READ],
     response_model=wire.Condition,
     summary="One condition",
     responses=problems(ConditionNotFound, ModelNotReady),
@@ -141,12 +151,14 @@ def get(condition_id: str, runtime: TheRuntime) -> Response:
 
 @router.delete(
     "/{condition_id}",
+    dependencies=[needs(Scope.QUERIES_WRITE)],
     status_code=204,
     summary="Remove a condition",
     responses=problems(ConditionNotFound, BuiltInCondition, StoreUnavailable, ModelNotReady),
 )
-def remove(condition_id: str, runtime: TheRuntime) -> Response:
+def remove(request: Request, condition_id: str, runtime: TheRuntime) -> Response:
     """Remove a registered condition; those of the catalogue stay."""
+    access_record(request).condition = condition_id
     runtime.registry.remove(condition_id)
     return Response(status_code=204)
 

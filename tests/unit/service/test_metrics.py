@@ -64,3 +64,12 @@ def test_every_gauge_says_how_workers_are_put_together() -> None:
     gauges = [c for c in Metrics().registry._collector_to_names if isinstance(c, Gauge)]
     assert len(gauges) > 3
     assert [g for g in gauges if not g._multiprocess_mode.startswith("live")] == []
+
+
+def test_faults_of_access_control_are_counted() -> None:
+    metrics = Metrics()
+    metrics.access.audit_failures.inc()
+    text = metrics.render().decode()
+    assert "cardioquery_audit_failures_total 1.0" in text
+    assert "cardioquery_key_file_faults_total 0.0" in text
+    assert "cardioquery_rate_limit_fallbacks_total 0.0" in text

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.settings import Settings, default_bundle_dir
+from service.settings import Settings, default_bundle_dir, faulty_settings
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,12 @@ def test_settings_are_frozen() -> None:
         ("PROVIDERS", '["tpu"]'),
         ("LOG_LEVEL", "loud"),
         ("MAX_UPLOADS_BYTES", "5"),
+        ("KEY_RATE_LIMIT", "often"),
+        ("KEY_RATE_LIMIT", "0/minute"),
+        ("ANONYMOUS_RATE_LIMIT", "100001/minute"),
+        ("TRUSTED_PROXIES", '["proxy"]'),
+        ("CORS_ALLOWED_ORIGINS", '["*"]'),
+        ("CORS_ALLOWED_ORIGINS", '["https://viewer.test/"]'),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(
@@ -103,3 +109,23 @@ def test_workers_share_the_cores_unless_stated_otherwise() -> None:
     assert Settings(workers=1).for_each_worker() == Settings()
     stated = Settings(workers=4, max_concurrent_diagnoses=3).for_each_worker()
     assert (stated.max_concurrent_diagnoses, stated.max_batch_diagnoses) == (3, 1)
+
+
+def test_an_empty_option_of_access_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("API_KEYS_FILE", "KEY_RATE_LIMIT", "ANONYMOUS_RATE_LIMIT"):
+        monkeypatch.setenv(f"CARDIOQUERY_{name}", "")
+    stated = Settings()
+    assert stated.api_keys_file is stated.key_rate_limit is stated.anonymous_rate_limit is None
+
+
+def test_faulty_options_are_named_without_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARDIOQUERY_PORT", "70000")
+    monkeypatch.setenv("CARDIOQUERY_KEY_RATE_LIMIT", "secret")
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    named = faulty_settings(caught.value).split(", ")
+    assert sorted(named) == ["CARDIOQUERY_KEY_RATE_LIMIT", "CARDIOQUERY_PORT"]
+    monkeypatch.undo()
+    with pytest.raises(ValidationError) as caught:
+        Settings(allow_anonymous=True, api_keys_file="keys.json")
+    assert "exclude each other" in faulty_settings(caught.value)

@@ -20,7 +20,8 @@ def test_port_in_use(run: Run) -> None:
     )
 
 
-def test_address_that_is_not_ours(run: Run) -> None:
+def test_address_that_is_not_ours(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARDIOQUERY_ALLOW_ANONYMOUS", "true")
     result = run("serve", "--host", "192.0.2.1", "--port", "0")
     assert result.exit_code == ExitCode.CANNOT_START
     assert result.stderr.startswith("error: cannot listen on 192.0.2.1, port 0: ")
@@ -59,3 +60,31 @@ def test_missing_runtime_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPat
 
 def test_port_outside_of_the_range_is_wrong_usage(run: Run) -> None:
     assert run("serve", "--port", "70000").exit_code == ExitCode.USAGE
+
+
+def test_beyond_loopback_without_keys_is_refused_in_one_line(run: Run) -> None:
+    result = run("serve", "--host", "0.0.0.0", "--port", "0")
+    assert result.exit_code == ExitCode.CANNOT_START
+    assert result.stderr.count("\n") == 1
+    assert "CARDIOQUERY_API_KEYS_FILE" in result.stderr
+    assert "CARDIOQUERY_ALLOW_ANONYMOUS" in result.stderr
+
+
+def test_keys_and_their_absence_exclude_each_other(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARDIOQUERY_API_KEYS_FILE", "keys.json")
+    monkeypatch.setenv("CARDIOQUERY_ALLOW_ANONYMOUS", "true")
+    result = run("serve", "--port", "0")
+    assert result.exit_code == ExitCode.CANNOT_START
+    assert result.stderr.count("\n") == 1
+    assert "exclude each other" in result.stderr
+
+
+def test_a_file_of_keys_that_is_not_there_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CARDIOQUERY_API_KEYS_FILE", str(tmp_path / "keys.json"))
+    result = run("serve", "--port", "0")
+    assert result.exit_code == ExitCode.CANNOT_START
+    assert "keys.json: No such file" in result.stderr

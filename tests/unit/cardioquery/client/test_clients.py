@@ -166,6 +166,27 @@ class TestModelAndReadiness:
         ask(recorder, "model", client={"headers": {"X-Request-ID": "R7"}})
         assert recorder.requests[0].headers["X-Request-ID"] == "R7"
 
+    def test_api_key_is_sent(self, ask: Ask) -> None:
+        recorder = Recorder(answer(MODEL))
+        ask(recorder, "model", client={"api_key": "cqk_one\n"})
+        assert recorder.requests[0].headers["Authorization"] == "Bearer cqk_one"
+
+    def test_api_key_comes_from_the_environment(
+        self, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CARDIOQUERY_API_KEY", "cqk_two")
+        recorder = Recorder(*[answer(MODEL)] * 3)
+        ask(recorder, "model")
+        ask(recorder, "model", client={"api_key": "cqk_one"})
+        ask(recorder, "model", client={"headers": {"Authorization": "Basic x"}})
+        sent = [request.headers["Authorization"] for request in recorder.requests]
+        assert sent == ["Bearer cqk_two", "Bearer cqk_one", "Basic x"]
+
+    def test_without_an_api_key_none_is_sent(self, ask: Ask) -> None:
+        recorder = Recorder(answer(MODEL))
+        ask(recorder, "model")
+        assert "Authorization" not in recorder.requests[0].headers
+
     def test_ready(self, ask: Ask) -> None:
         assert ask(Recorder(httpx.Response(200, json=READY)), "ready") is True
 
