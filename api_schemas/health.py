@@ -17,7 +17,9 @@ class Readiness(WireModel):
     Attributes:
         status: Always `ready`; what is not ready is a problem with status 503.
         model_digest: `sha256:` and the digest of the bundle that answers.
+        degraded: What does not answer, but was excluded from the question.
     """
 
     status: Literal["ready"] = "ready"
     model_digest: str
+    degraded: tuple[Literal["store"], ...] = ()

@@ -7,6 +7,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from service.queries.embeddings import Lookups
 from service.shared_metrics import process_metrics, shared_registry
 
 STAGE_BUCKETS_S = (
@@ -40,6 +41,9 @@ class Metrics:
         self._errors = self._counter("errors", "Problems by type", "type")
         self._embeddings = self._counter(
             "query_embeddings", "Query embeddings that were at hand or had to be made", "result"
+        )
+        self._levels = self._counter(
+            "embedding_cache", "Embeddings of free texts by the cache that held them", "level"
         )
         self._warnings = self._counter(
             "quality_warnings", "Warnings about recordings and queries that were scored", "code"
@@ -77,7 +81,7 @@ class Metrics:
             "redis_errors", "Calls of Redis that failed, by operation", "operation"
         )
 
-        self.lookups(hits=0, misses=0)
+        self.lookups(Lookups())
         self.findings(dict.fromkeys(("known", "near", "unseen"), 0))
 
     def request(self, route: str, method: str, status: int) -> None:
@@ -89,10 +93,13 @@ class Metrics:
         """Count a problem by its type."""
         self._errors.labels(problem).inc()
 
-    def lookups(self, hits: int, misses: int) -> None:
-        """Count query embeddings that were at hand, and such as had to be made."""
-        self._embeddings.labels("hit").inc(hits)
-        self._embeddings.labels("miss").inc(misses)
+    def lookups(self, lookups: Lookups) -> None:
+        """Count query embeddings that were at hand, and where those of free texts came from."""
+        self._embeddings.labels("hit").inc(lookups.known + lookups.process + lookups.shared)
+        self._embeddings.labels("miss").inc(lookups.made)
+        self._levels.labels("process").inc(lookups.process)
+        self._levels.labels("redis").inc(lookups.shared)
+        self._levels.labels("none").inc(lookups.made)
 
     def redis_call(self, operation: str, seconds: float, *, failed: bool) -> None:
         """Observe a call of Redis."""

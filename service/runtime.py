@@ -25,12 +25,14 @@ from service.metrics import Metrics
 from service.queries.conditions import built_in_conditions
 from service.queries.embeddings import EmbeddingCache, QueryEmbeddings
 from service.queries.familiarity import FamiliarityJudge
+from service.queries.redis_embeddings import RedisEmbeddings
+from service.queries.redis_store import RedisStore
 from service.queries.registry import ConditionRegistry
 from service.queries.resolver import QueryResolver
 from service.queries.sqlite_store import SqliteStore
 from service.queries.store import ConditionStore
-from service.redis_client import connect
 from service.redis_link import RedisLink
+from service.redis_start import open_redis
 from service.settings import Settings
 from service.strict_json import parse_json
 from service.warm_up import warm_up
@@ -65,10 +67,7 @@ class Runtime:
 
     def close(self) -> None:
         """Finish what runs and let go of the store."""
-        self.workers.shut_down()
-        self.store.close()
-        if self.redis is not None:
-            self.redis.close()
+        _Lasting(self.workers, self.store, self.redis).close()
 
 
 RuntimeLoader = Callable[[Settings, Metrics], Runtime]
@@ -83,12 +82,20 @@ class _Lasting:
     store: ConditionStore
     redis: RedisLink | None
 
+    def close(self) -> None:
+        """Finish what runs and let go of the store."""
+        self.workers.shut_down()
+        self.store.close()
+        if self.redis is not None:
+            self.redis.close()
+
 
 def load_runtime(settings: Settings, metrics: Metrics) -> Runtime:
     """Load and verify the bundle, open the store, and run the whole line once.
 
     Raises:
         ModelError: The bundle does not fit; the service must not start.
+        RedisUnusable: Redis cannot be used; the message says why.
         StoreUnavailable: The store cannot be opened.
     """
     bundle = load_bundle(settings.bundle_dir)
@@ -97,7 +104,7 @@ def load_runtime(settings: Settings, metrics: Metrics) -> Runtime:
     try:
         return _warmed(_assembled(settings, metrics, bundle, model, lasting))
     except BaseException:
-        lasting.store.close()
+        lasting.close()
         raise
 
 
@@ -127,8 +134,10 @@ def _opened(settings: Settings, metrics: Metrics) -> _Lasting:
         metrics.waiting,
         settings.max_batch_diagnoses,
     )
-    redis = None if settings.redis_url is None else RedisLink(connect(settings), metrics)
-    return _Lasting(workers, SqliteStore(settings.store_path), redis)
+    if settings.redis_url is None:
+        return _Lasting(workers, SqliteStore(settings.store_path), None)
+    redis = open_redis(settings, metrics)
+    return _Lasting(workers, RedisStore(redis, settings.redis_key_prefix), redis)
 
 
 def _warmed(runtime: Runtime) -> Runtime:
@@ -136,12 +145,28 @@ def _warmed(runtime: Runtime) -> Runtime:
     return runtime
 
 
+def _embeddings(
+    settings: Settings, metrics: Metrics, bundle: Bundle, model: OnnxModel, redis: RedisLink | None
+) -> QueryEmbeddings:
+    manifest = bundle.manifest
+    shared = None
+    if redis is not None:
+        shared = RedisEmbeddings(
+            redis,
+            settings.redis_key_prefix,
+            encoder_digest(bundle),
+            manifest.text_encoder.dimension,
+            settings.redis_embedding_ttl_s,
+        )
+    cache = EmbeddingCache(settings.embedding_cache_entries)
+    return QueryEmbeddings(model.text_encoder, manifest.prompts, cache, metrics.lookups, shared)
+
+
 def _assembled(
     settings: Settings, metrics: Metrics, bundle: Bundle, model: OnnxModel, lasting: _Lasting
 ) -> Runtime:
     manifest, catalogue = bundle.manifest, Catalogue.load()
-    cache = EmbeddingCache(settings.embedding_cache_entries)
-    embeddings = QueryEmbeddings(model.text_encoder, manifest.prompts, cache, metrics.lookups)
+    embeddings = _embeddings(settings, metrics, bundle, model, lasting.redis)
     built_in = built_in_conditions(bundle, catalogue, model.text_encoder)
 
     def embed_registered(text: str) -> NDArray[np.float32]:

@@ -194,6 +194,14 @@ class Settings(AccessSettings):
     those after it do not wait at all until Redis is tried again. Too low a value takes a busy
     Redis for a dead one."""
 
+    redis_start_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
+    """Longest wait for Redis at the start, then the service gives up: without Redis it would not
+    know what is registered. A wrong password is not waited for."""
+
+    redis_embedding_ttl_s: PositiveInt = 604_800
+    """How long Redis keeps a query's embedding (about 2 kB). Longer saves embedding it again;
+    Redis' `maxmemory` bounds them all together."""
+
     @field_validator("redis_url")
     @classmethod
     def _redis_url_can_be_read(cls, url: SecretStr | None) -> SecretStr | None:

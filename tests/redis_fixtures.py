@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -89,6 +90,10 @@ class RedisServer:
     def resume(self) -> None:
         """Let it go on."""
         self._signal(signal.SIGCONT)
+
+    def resume_after(self, seconds: float) -> None:
+        """Let it go on later, while the test does something else."""
+        threading.Timer(seconds, self.resume).start()
 
     def restart(self, *, empty: bool = False) -> None:
         """Kill and start it again, with its data or without."""

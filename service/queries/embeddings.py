@@ -1,7 +1,9 @@
 """From queries to embeddings: known conditions carry theirs, free texts go through a cache."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from service.deadline import Checkpoint, no_checkpoint
 from service.inference.protocols import TextEncoder
 from service.queries.conditions import KnownCondition
 from service.queries.lru import LruCache
+from service.queries.single_flight import SingleFlight
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,20 +36,59 @@ class AskedQuery:
 EmbeddingCache = LruCache[str, NDArray[np.float32]]
 
 
+class SharedEmbeddings(Protocol):
+    """A cache behind the process's own. It fails by finding nothing, never by raising."""
+
+    def get_many(self, terms: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
+        """The embeddings that are there, by term."""
+        ...
+
+    def put_many(self, embeddings: Mapping[str, NDArray[np.float32]]) -> None:
+        """Keep embeddings."""
+        ...
+
+
+class NoSharedEmbeddings:
+    """There is no cache behind the process's own."""
+
+    def get_many(self, _terms: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
+        """Nothing."""
+        return {}
+
+    def put_many(self, embeddings: Mapping[str, NDArray[np.float32]]) -> None:
+        """Keep nothing."""
+
+
+class Lookups(NamedTuple):
+    """Where the embeddings of one request came from."""
+
+    known: int = 0
+    process: int = 0
+    shared: int = 0
+    made: int = 0
+
+
 class QueryEmbeddings:
-    """Embeds queries, each for itself: what else is asked changes nothing."""
+    """Embeds queries, each for itself: what else is asked changes nothing.
+
+    A free text is looked up in the process, then (all that are left, at once) in the cache that
+    replicas share, and embedded only then; several requests that need the same text embed it once.
+    """
 
     def __init__(
         self,
         text_encoder: TextEncoder,
         prompts: PromptTemplates,
         cache: EmbeddingCache,
-        on_lookup: Callable[[int, int], None] = lambda _hits, _misses: None,
+        on_lookup: Callable[[Lookups], None] = lambda _lookups: None,
+        shared: SharedEmbeddings | None = None,
     ) -> None:
         self._text_encoder = text_encoder
         self._prompts = prompts
         self._cache = cache
         self._on_lookup = on_lookup
+        self._shared = NoSharedEmbeddings() if shared is None else shared
+        self._flights: SingleFlight[str, NDArray[np.float32]] = SingleFlight()
 
     def get(
         self, queries: Sequence[AskedQuery], checkpoint: Checkpoint = no_checkpoint
@@ -57,26 +99,68 @@ class QueryEmbeddings:
             queries: At least one.
             checkpoint: Called before each text that has to be embedded; may raise.
         """
-        misses = 0
-        embeddings = []
-        for query in queries:
-            embedding = self._known(query)
-            if embedding is None:
-                misses += 1
-                checkpoint()
-                embedding = self.embed_term(query.term)
-                self._cache.put(query.term, embedding)
-            embeddings.append(embedding)
-        self._on_lookup(len(queries) - misses, misses)
-        return np.stack(embeddings)
+        embeddings = [self._at_hand(query) for query in queries]
+        missing = dict.fromkeys(
+            query.term
+            for query, embedding in zip(queries, embeddings, strict=True)
+            if embedding is None
+        )
+        found = self._found(list(missing), checkpoint) if missing else _Found({}, 0)
+        known = sum(query.condition is not None for query in queries)
+        self._on_lookup(
+            Lookups(
+                known=known,
+                process=len(queries) - known - len(missing),
+                shared=found.shared,
+                made=len(missing) - found.shared,
+            )
+        )
+        return np.stack(
+            [
+                found.embeddings[query.term] if embedding is None else embedding
+                for query, embedding in zip(queries, embeddings, strict=True)
+            ]
+        )
 
     def embed_term(self, term: str) -> NDArray[np.float32]:
-        """The embedding of a term, past the cache: shape (dimension,)."""
+        """The embedding of a term, past the caches: shape (dimension,)."""
         # One prompt at a time: a padded batch would let one text's rounding depend on another's.
         prompts = self._prompts.render(term)
         return mean_embedding([self._text_encoder.embed([prompt])[0] for prompt in prompts])
 
-    def _known(self, query: AskedQuery) -> NDArray[np.float32] | None:
+    def _at_hand(self, query: AskedQuery) -> NDArray[np.float32] | None:
         if query.condition is not None:
             return query.condition.embedding
         return self._cache.get(query.term)
+
+    def _found(self, terms: Sequence[str], checkpoint: Checkpoint) -> "_Found":
+        """The embeddings of terms that the process does not hold."""
+        embeddings = dict(self._shared.get_many(terms))
+        shared = len(embeddings)
+        for term, embedding in embeddings.items():
+            self._cache.put(term, embedding)
+        made: dict[str, NDArray[np.float32]] = {}
+        try:
+            for term in terms:
+                if term not in embeddings:
+                    checkpoint()
+                    embeddings[term], here = self._flights.run(term, partial(self._made, term))
+                    if here:
+                        made[term] = embeddings[term]
+        finally:
+            # What was made is worth keeping even if the rest was not in time.
+            if made:
+                self._shared.put_many(made)
+        return _Found(embeddings, shared)
+
+    def _made(self, term: str) -> NDArray[np.float32]:
+        embedding = self._cache.get(term)
+        if embedding is None:
+            embedding = self.embed_term(term)
+            self._cache.put(term, embedding)
+        return embedding
+
+
+class _Found(NamedTuple):
+    embeddings: Mapping[str, NDArray[np.float32]]
+    shared: int

@@ -18,10 +18,15 @@ from numpy.typing import NDArray
 
 from ecg_core.errors import BuiltInCondition, ConditionNotFound, FaultCode, InvalidQuery
 from service.queries.conditions import KnownCondition, term_key
-from service.queries.store import Code, ConditionStore, StoredCondition, StoreUnavailable
+from service.queries.store import (
+    Code,
+    ConditionStore,
+    StoredCondition,
+    StoreUnavailable,
+    is_unit_vector,
+)
 
 _SLUG_CHARACTERS = 48
-_UNIT_TOLERANCE = 1e-3
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 
 _log = logging.getLogger(__name__)
@@ -80,6 +85,7 @@ class ConditionRegistry:
         self._max_registered = max_registered
         self._refreshing = threading.Lock()
         self._snapshot = _Snapshot()
+        self._store_answers = True
 
     def check(self) -> None:
         """Make sure that the store answers, and take over what has changed in it.
@@ -163,8 +169,18 @@ class ConditionRegistry:
         try:
             self.check()
         except StoreUnavailable:
-            _log.error("the store of conditions does not answer: using its last known state")
+            self._note_store(answers=False)
+        else:
+            self._note_store(answers=True)
         return self._snapshot
+
+    def _note_store(self, *, answers: bool) -> None:
+        """Log what has changed, not each request that meets it."""
+        if answers and not self._store_answers:
+            _log.info("the store of conditions answers again")
+        elif self._store_answers and not answers:
+            _log.error("the store of conditions does not answer: using its last known state")
+        self._store_answers = answers
 
     def _taken(self, revision: int) -> _Snapshot:
         by_id: dict[str, KnownCondition] = {}
@@ -177,16 +193,21 @@ class ConditionRegistry:
         return _Snapshot(revision, by_id, by_key)
 
     def _embedding_of(self, stored: StoredCondition) -> NDArray[np.float32]:
-        """Its stored embedding; a replica with another text encoder may have written another's."""
-        return stored.embedding if self._fits(stored) else self._embed(stored.text)
+        """Its stored embedding; a replica with another text encoder may have written another's.
+
+        Then it is embedded here once, and kept as long as the condition is there: while a new
+        encoder is rolled out, every change of the store would cost it again.
+        """
+        if self._fits(stored):
+            return stored.embedding
+        before = self._snapshot.by_id.get(stored.id)
+        if before is not None and before.text == stored.text:
+            return before.embedding
+        return self._embed(stored.text)
 
     def _fits(self, stored: StoredCondition) -> bool:
-        embedding = stored.embedding
-        return (
-            stored.encoder_digest == self._encoder_digest
-            and embedding.shape == (self._dimension,)
-            and bool(abs(float(np.linalg.norm(embedding)) - 1.0) < _UNIT_TOLERANCE)
-        )
+        same_encoder = stored.encoder_digest == self._encoder_digest
+        return same_encoder and is_unit_vector(stored.embedding, self._dimension)
 
     def _refuse_too_many(self) -> None:
         if len(self._snapshot.by_id) >= self._max_registered:

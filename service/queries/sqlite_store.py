@@ -16,7 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from service.queries.store import Code, StoredCondition, StoreUnavailable
+from service.queries.store import (
+    Code,
+    StoredCondition,
+    StoreUnavailable,
+    embedding_from_bytes,
+    embedding_to_bytes,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +100,7 @@ class SqliteStore:
         with self._writing() as connection:
             connection.execute(
                 "UPDATE conditions SET embedding = ?, encoder_digest = ? WHERE id = ?",
-                (_to_blob(embedding), encoder_digest, condition_id),
+                (embedding_to_bytes(embedding), encoder_digest, condition_id),
             )
             _advance(connection)
 
@@ -156,7 +162,7 @@ def _to_row(condition: StoredCondition) -> _Row:
         json.dumps(condition.synonyms),
         json.dumps(condition.codes),
         condition.created_at.isoformat(),
-        _to_blob(condition.embedding),
+        embedding_to_bytes(condition.embedding),
         condition.encoder_digest,
     )
 
@@ -171,15 +177,6 @@ def _from_row(row: _Row) -> StoredCondition:
         synonyms=tuple(json.loads(synonyms)),
         codes=tuple(Code(*code) for code in json.loads(codes)),
         created_at=datetime.fromisoformat(created_at),
-        embedding=_from_blob(embedding),
+        embedding=embedding_from_bytes(embedding),
         encoder_digest=digest,
     )
-
-
-def _to_blob(embedding: NDArray[np.float32]) -> bytes:
-    return embedding.astype("<f4").tobytes()
-
-
-def _from_blob(blob: bytes) -> NDArray[np.float32]:
-    """Whatever floats are there: the registry checks them, and embeds anew if they are broken."""
-    return np.frombuffer(blob[: len(blob) // 4 * 4], dtype="<f4").astype(np.float32)

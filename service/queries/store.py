@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from ecg_core.errors import CapacityError
 
+_UNIT_TOLERANCE = 1e-3
+
 
 class StoreUnavailable(CapacityError):
     """The store of registered conditions cannot be read or written."""
@@ -83,3 +85,21 @@ class ConditionStore(Protocol):
     def close(self) -> None:
         """Let go of the store."""
         ...
+
+
+def embedding_to_bytes(embedding: NDArray[np.float32]) -> bytes:
+    """An embedding as it is kept: little-endian float32."""
+    return embedding.astype("<f4").tobytes()
+
+
+def embedding_from_bytes(stored: bytes) -> NDArray[np.float32]:
+    """Whatever floats are there: the registry checks them, and embeds anew if they are broken."""
+    return np.frombuffer(stored[: len(stored) // 4 * 4], dtype="<f4").astype(np.float32)
+
+
+def is_unit_vector(embedding: NDArray[np.float32], dimension: int) -> bool:
+    """Whether this can be an embedding: of this many finite numbers, of length 1."""
+    if embedding.shape != (dimension,):
+        return False
+    # A number that is not finite makes the length not finite.
+    return bool(abs(float(np.linalg.norm(embedding)) - 1.0) < _UNIT_TOLERANCE)

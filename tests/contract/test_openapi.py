@@ -18,7 +18,7 @@ STATUSES = {
     ("delete", "/queries/{condition_id}"): {204, 404, 409, 500, 503, *REFUSALS},
     ("get", "/model"): {200, 500, 503, *REFUSALS},
     ("get", "/healthz"): {200, 500},
-    ("get", "/readyz"): {200, 500, 503},
+    ("get", "/readyz"): {200, 422, 500, 503},
     ("get", "/metrics"): {200, 500, *REFUSALS},
 }
 

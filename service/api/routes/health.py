@@ -1,6 +1,8 @@
 """`GET /healthz` and `GET /readyz`."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 import api_schemas as wire
@@ -9,9 +11,15 @@ from service.access.guards import open_to_all
 from service.api.dependencies import TheRuntime
 from service.api.openapi import problems
 from service.api.presenters import json_response, model_identity
+from service.faults import InvalidParameter
 from service.queries.store import StoreUnavailable
 
 router = APIRouter(tags=["health"])
+
+Excluded = Annotated[
+    tuple[Literal["store"], ...],
+    Query(max_length=10, description="What may fail without making the process unready"),
+]
 
 
 @router.get(
@@ -31,11 +39,22 @@ async def healthz() -> Response:
     dependencies=[open_to_all()],
     response_model=wire.Readiness,
     summary="The model is warm and the store reachable",
-    responses=problems(ModelNotReady, StoreUnavailable),
+    responses=problems(InvalidParameter, ModelNotReady, StoreUnavailable),
 )
-def readyz(request: Request, runtime: TheRuntime) -> Response:
-    """Whether requests can be sent here; the problem says why not."""
+def readyz(request: Request, runtime: TheRuntime, exclude: Excluded = ()) -> Response:
+    """Whether requests can be sent here; the problem says why not.
+
+    Without its store a process still diagnoses, with the conditions that it saw last.
+    `exclude=store` asks whether it does: then what does not answer is only named in `degraded`.
+    """
     if request.app.state.draining:
         raise ModelNotReady
-    runtime.registry.check()
-    return json_response(wire.Readiness(model_digest=model_identity(runtime.bundle).digest))
+    degraded: tuple[Literal["store"], ...] = ()
+    try:
+        runtime.registry.check()
+    except StoreUnavailable:
+        if "store" not in exclude:
+            raise
+        degraded = ("store",)
+    digest = model_identity(runtime.bundle).digest
+    return json_response(wire.Readiness(model_digest=digest, degraded=degraded))

@@ -1,6 +1,7 @@
 from prometheus_client import Gauge
 
 from service.metrics import Metrics
+from service.queries.embeddings import Lookups
 
 
 def test_every_metric_is_there() -> None:
@@ -8,7 +9,7 @@ def test_every_metric_is_there() -> None:
     metrics.stages({"parse": 0.004, "total": 12.0})
     metrics.request("/diagnose", "POST", 200)
     metrics.error("overloaded")
-    metrics.lookups(hits=3, misses=1)
+    metrics.lookups(Lookups(known=1, process=0, shared=2, made=1))
     metrics.warnings(["flat_lead", "flat_lead"])
     metrics.findings({"known": 2, "near": 1})
     metrics.model("name", "1", "a" * 64)
@@ -21,6 +22,10 @@ def test_every_metric_is_there() -> None:
         'cardioquery_errors_total{type="overloaded"} 1.0',
         'cardioquery_query_embeddings_total{result="hit"} 3.0',
         'cardioquery_query_embeddings_total{result="miss"} 1.0',
+        'cardioquery_embedding_cache_total{level="process"} 0.0',
+        'cardioquery_embedding_cache_total{level="redis"} 2.0',
+        'cardioquery_embedding_cache_total{level="none"} 1.0',
+        "cardioquery_redis_up 1.0",
         'cardioquery_quality_warnings_total{code="flat_lead"} 2.0',
         'cardioquery_findings_total{familiarity="near"} 1.0',
         f'cardioquery_model_info{{digest="{"a" * 64}",name="name",version="1"}} 1.0',

@@ -1,5 +1,6 @@
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,8 +23,14 @@ class Clock:
 
 
 def link_to(server: RedisServer, clock: Clock | None = None, **options: Any) -> RedisLink:
+    return link_with(Metrics(), server, clock or time.monotonic, **options)
+
+
+def link_with(
+    metrics: Metrics, server: RedisServer, clock: Callable[[], float], **options: Any
+) -> RedisLink:
     settings = Settings(redis_url=server.url, **options)
-    return RedisLink(connect(settings), Metrics(), clock or time.monotonic)
+    return RedisLink(connect(settings), metrics, clock)
 
 
 def ping(client: Any) -> bool:
@@ -113,7 +120,7 @@ def test_other_errors_are_not_hidden(redis_server: RedisServer) -> None:
 
 def test_metrics_tell_how_redis_does(start_redis: RedisStarter) -> None:
     server, clock, metrics = start_redis(), Clock(), Metrics()
-    link = RedisLink(connect(Settings(redis_url=server.url)), metrics, clock)
+    link = link_with(metrics, server, clock)
     link.call("ping", ping)
     server.kill()
     with pytest.raises(RedisUnavailable):

@@ -1,0 +1,216 @@
+"""The shared store: registered conditions in Redis, for the replicas of all machines.
+
+Everything lies in three keys of one slot, so that each change is one step, in a Cluster as well:
+documents (JSON) in one hash by the SHA-256 of their term, which makes the term unique; their ids in
+another; and the revision. No key holds a text.
+"""
+
+import base64
+import binascii
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, cast
+
+import numpy as np
+import redis
+from numpy.typing import NDArray
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from service.queries import redis_scripts
+from service.queries.store import (
+    Code,
+    StoredCondition,
+    StoreUnavailable,
+    embedding_from_bytes,
+    embedding_to_bytes,
+)
+from service.redis_client import RedisClient
+from service.redis_link import RedisLink, RedisUnavailable
+
+_log = logging.getLogger(__name__)
+
+
+class _Document(BaseModel):
+    """A condition as it is kept; `embedding` is base64 of little-endian float32."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    id: str
+    name: str
+    text: str
+    term: str
+    synonyms: tuple[str, ...]
+    codes: tuple[Code, ...]
+    created_at: AwareDatetime
+    embedding: str
+    encoder_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """All that was in Redis at one revision: (key of the term, id, document) of each condition."""
+
+    revision: int = 0
+    entries: tuple[tuple[bytes, str, bytes], ...] = ()
+
+
+class RedisStore:
+    """Registered conditions in Redis; see `ConditionStore`.
+
+    Redis may lose what it has acknowledged (a failover to a replica that lagged behind, a restart
+    without an append-only file): its revision then goes back. The state that was read last is kept
+    here, and put back when that happens.
+    """
+
+    def __init__(self, link: RedisLink, key_prefix: str) -> None:
+        self._link = link
+        # The braces make a Cluster keep the three keys together.
+        base = f"{{{key_prefix}:conditions}}"
+        self._keys = [f"{base}:by-term", f"{base}:term-by-id", f"{base}:revision"]
+        self._last = _State()
+
+    def add(self, condition: StoredCondition) -> StoredCondition:
+        """Keep a condition before returning; of one term, the first stays."""
+        document = _to_document(condition)
+        arguments = [_term_key(condition.term), condition.id, document]
+        kept = self._run("conditions_add", redis_scripts.ADD, arguments, patient=True)
+        return condition if kept == document else _from_document(kept)
+
+    def remove(self, condition_id: str) -> bool:
+        """Remove a condition; False if there is none with this id."""
+        removed = self._run("conditions_remove", redis_scripts.REMOVE, [condition_id], patient=True)
+        return bool(removed)
+
+    def all(self) -> tuple[StoredCondition, ...]:
+        """Every stored condition, in the order in which they were added."""
+        revision, flat = self._run("conditions_read", redis_scripts.READ, [])
+        documents = dict(zip(flat[::2], flat[1::2], strict=True))
+        conditions = {key: _checked(key, document) for key, document in documents.items()}
+        entries = tuple((key, conditions[key].id, documents[key]) for key in documents)
+        state = _State(_number(revision), entries)
+        if state.revision >= self._last.revision:
+            self._last = state
+        return tuple(sorted(conditions.values(), key=lambda each: (each.created_at, each.id)))
+
+    def revision(self) -> int:
+        """A number that grows whenever any process changes a condition."""
+        keys = self._keys
+        number = _number(self._call("conditions_revision", lambda client: client.get(keys[2])))
+        last = self._last
+        if number < last.revision:
+            self._restore(last)
+            return last.revision
+        return number
+
+    def update_embedding(
+        self, condition_id: str, embedding: NDArray[np.float32], encoder_digest: str
+    ) -> None:
+        """Replace an embedding that another text encoder made."""
+        for key, entry_id, document in self._last.entries:
+            if entry_id == condition_id:
+                changes = {"embedding": _to_base64(embedding), "encoder_digest": encoder_digest}
+                new = _Document.model_validate_json(document).model_copy(update=changes)
+                arguments = [key, document, new.model_dump_json().encode()]
+                self._run("conditions_update", redis_scripts.REPLACE, arguments, patient=True)
+
+    def close(self) -> None:
+        """The link is closed by those who opened it."""
+
+    def _restore(self, state: _State) -> None:
+        _log.error("Redis has lost conditions: putting back %d", len(state.entries))
+        flat = [part for entry in state.entries for part in entry]
+        arguments = [str(state.revision), *flat]
+        self._run("conditions_restore", redis_scripts.RESTORE, arguments, patient=True)
+
+    def _run(
+        self, operation: str, script: str, arguments: list[Any], *, patient: bool = False
+    ) -> Any:
+        def work(client: RedisClient) -> Any:
+            # Of a Cluster's client as well; its annotations say otherwise.
+            of_any = cast(redis.Redis, client)
+            return of_any.register_script(script)(keys=self._keys, args=arguments, client=of_any)
+
+        return self._call(operation, work, patient=patient)
+
+    def _call(
+        self, operation: str, work: Callable[[RedisClient], Any], *, patient: bool = False
+    ) -> Any:
+        try:
+            return self._link.call(operation, work, patient=patient)
+        except RedisUnavailable as error:
+            raise StoreUnavailable from error
+
+
+def _number(revision: bytes | None) -> int:
+    try:
+        return int(revision or 0)
+    except ValueError as error:
+        _log.error("Redis holds a revision of the conditions that is no number")
+        raise StoreUnavailable from error
+
+
+def _term_key(term: str) -> bytes:
+    return hashlib.sha256(term.encode()).hexdigest().encode()
+
+
+def _checked(key: bytes, document: bytes) -> StoredCondition:
+    """The condition of a document.
+
+    Raises:
+        StoreUnavailable: It is none. Leaving it out would change what a diagnosis asks for.
+    """
+    try:
+        condition = _from_document(document)
+        if _term_key(condition.term) == key:
+            return condition
+    except StoreUnavailable:
+        pass
+    raise StoreUnavailable from ValueError("Redis holds a broken condition: see docs/redis.md")
+
+
+def _to_document(condition: StoredCondition) -> bytes:
+    document = _Document(
+        id=condition.id,
+        name=condition.name,
+        text=condition.text,
+        term=condition.term,
+        synonyms=condition.synonyms,
+        codes=condition.codes,
+        created_at=condition.created_at,
+        embedding=_to_base64(condition.embedding),
+        encoder_digest=condition.encoder_digest,
+    )
+    return document.model_dump_json().encode()
+
+
+def _from_document(document: bytes) -> StoredCondition:
+    try:
+        kept = _Document.model_validate_json(document)
+    except ValidationError as error:
+        raise StoreUnavailable from error
+    return StoredCondition(
+        id=kept.id,
+        name=kept.name,
+        text=kept.text,
+        term=kept.term,
+        synonyms=kept.synonyms,
+        codes=kept.codes,
+        created_at=kept.created_at.astimezone(UTC),
+        embedding=_from_base64(kept.embedding),
+        encoder_digest=kept.encoder_digest,
+    )
+
+
+def _to_base64(embedding: NDArray[np.float32]) -> str:
+    return base64.b64encode(embedding_to_bytes(embedding)).decode()
+
+
+def _from_base64(text: str) -> NDArray[np.float32]:
+    try:
+        return embedding_from_bytes(base64.b64decode(text, validate=True))
+    except binascii.Error:
+        # The registry embeds anew what is no embedding.
+        return embedding_from_bytes(b"")

@@ -1,0 +1,116 @@
+"""Reaching Redis at the start: wait for it, or say in one line what keeps it from being used."""
+
+import logging
+import ssl
+import time
+
+import redis
+
+from service.redis_client import RedisClient, connect
+from service.redis_link import RedisLink, RedisObserver
+from service.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+PATIENT_TIMEOUT_S = 2.0
+_BETWEEN_ATTEMPTS_S = 0.25
+
+_ADVICE: tuple[tuple[type[Exception], str], ...] = (
+    (
+        redis.AuthenticationError,
+        "Redis does not take the user or password: check CARDIOQUERY_REDIS_URL or "
+        "CARDIOQUERY_REDIS_PASSWORD_FILE",
+    ),
+    (
+        redis.exceptions.NoPermissionError,
+        "Redis does not let this user do what is needed: see docs/redis.md for its rights",
+    ),
+    (
+        redis.exceptions.MovedError,
+        "Redis is a Cluster: CARDIOQUERY_REDIS_URL must begin with redis+cluster://",
+    ),
+)
+
+
+class RedisUnusable(Exception):
+    """The service cannot start with this Redis; the message says what to do."""
+
+
+def open_redis(settings: Settings, observer: RedisObserver) -> RedisLink:
+    """The link to Redis, once Redis has answered.
+
+    A service that started without Redis would not know what is registered, so it waits for
+    `redis_start_timeout_s`, as long as waiting can help.
+
+    Raises:
+        RedisUnusable: Redis cannot be used; the message says what to do.
+    """
+    end = time.monotonic() + settings.redis_start_timeout_s
+    waiting = False
+    while True:
+        try:
+            return _opened(settings, observer)
+        except (redis.RedisError, OSError) as error:
+            if advice := _advice(error):
+                raise RedisUnusable(advice) from None
+            if time.monotonic() >= end:
+                raise RedisUnusable(_gave_up(error, settings)) from None
+            if not waiting:
+                _log.warning("waiting for Redis: %s", type(error).__name__)
+            waiting = True
+            time.sleep(_BETWEEN_ATTEMPTS_S)
+
+
+def _opened(settings: Settings, observer: RedisObserver) -> RedisLink:
+    client = connect(settings)
+    try:
+        # Read as the store will: a ping would be answered by any server, and to any user.
+        client.exists(f"{settings.redis_key_prefix}:start")
+        _warn_of_losses(client)
+        patient = connect(settings, PATIENT_TIMEOUT_S)
+        return RedisLink(client, observer, patient_client=patient)
+    except BaseException:
+        client.close()
+        raise
+
+
+def _warn_of_losses(client: RedisClient) -> None:
+    """Say what of Redis' configuration could lose conditions, as far as it can be seen."""
+    if isinstance(client, redis.RedisCluster):
+        return
+    try:
+        info = client.info()
+    except redis.ResponseError:
+        return
+    assert isinstance(info, dict)  # noqa: S101 - the client is not an asynchronous one
+    if not info.get("aof_enabled"):
+        _log.warning("Redis has no append-only file: conditions may be lost when it stops")
+    if info.get("maxmemory") and str(info.get("maxmemory_policy", "")).startswith("allkeys"):
+        _log.warning("Redis may evict conditions: its maxmemory-policy should be volatile-lru")
+
+
+def _advice(error: Exception) -> str | None:
+    """What to do about an error that waiting does not mend."""
+    for kind, advice in _ADVICE:
+        if isinstance(error, kind):
+            return advice
+    if isinstance(error, OSError) and error.filename is not None:
+        return "a file that CARDIOQUERY_REDIS_PASSWORD_FILE or _CA_FILE names cannot be read"
+    if _certificate_is_refused(error):
+        return "the certificate of Redis is not trusted: set CARDIOQUERY_REDIS_CA_FILE"
+    return None
+
+
+def _certificate_is_refused(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _gave_up(error: Exception, settings: Settings) -> str:
+    return (
+        f"Redis did not answer within {settings.redis_start_timeout_s:g} s "
+        f"({type(error).__name__}): is CARDIOQUERY_REDIS_URL right, and is it running?"
+    )
