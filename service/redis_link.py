@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 1.0
 
+# What redis-py raises; those of a Cluster stand apart.
+REDIS_ERRORS = (redis.RedisError, redis.exceptions.RedisClusterException, OSError)
 _UNREACHABLE = (
     redis.ConnectionError,
     redis.TimeoutError,
@@ -86,7 +88,7 @@ class RedisLink:
         started = time.perf_counter()
         try:
             result = work(self._patient_client if patient else self.client)
-        except (redis.RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             # The kind of error alone: a message could quote what was sent.
             kind = type(error).__name__
             self._observer.redis_call(operation, time.perf_counter() - started, failed=True)

@@ -7,7 +7,7 @@ import time
 import redis
 
 from service.redis_client import RedisClient, connect
-from service.redis_link import RedisLink, RedisObserver
+from service.redis_link import REDIS_ERRORS, RedisLink, RedisObserver
 from service.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -15,7 +15,9 @@ _log = logging.getLogger(__name__)
 PATIENT_TIMEOUT_S = 2.0
 _BETWEEN_ATTEMPTS_S = 0.25
 
-_ADVICE: tuple[tuple[type[Exception], str], ...] = (
+_A_CLUSTER = "Redis is a Cluster: CARDIOQUERY_REDIS_URL must begin with redis+cluster://"
+_NO_CLUSTER = "Cluster mode is not enabled"
+_ADVICE: tuple[tuple[type[BaseException], str], ...] = (
     (
         redis.AuthenticationError,
         "Redis does not take the user or password: check CARDIOQUERY_REDIS_URL or "
@@ -25,9 +27,22 @@ _ADVICE: tuple[tuple[type[Exception], str], ...] = (
         redis.exceptions.NoPermissionError,
         "Redis does not let this user do what is needed: see docs/redis.md for its rights",
     ),
+    (redis.exceptions.MovedError, _A_CLUSTER),
     (
-        redis.exceptions.MovedError,
-        "Redis is a Cluster: CARDIOQUERY_REDIS_URL must begin with redis+cluster://",
+        ssl.SSLCertVerificationError,
+        "the certificate of Redis is not trusted: set CARDIOQUERY_REDIS_CA_FILE",
+    ),
+    (
+        ssl.SSLError,
+        "Redis does not speak TLS, or CARDIOQUERY_REDIS_CA_FILE holds no certificates",
+    ),
+    (
+        FileNotFoundError,
+        "the file of CARDIOQUERY_REDIS_PASSWORD_FILE or CARDIOQUERY_REDIS_CA_FILE is not there",
+    ),
+    (
+        PermissionError,
+        "the file of CARDIOQUERY_REDIS_PASSWORD_FILE or CARDIOQUERY_REDIS_CA_FILE may not be read",
     ),
 )
 
@@ -50,7 +65,7 @@ def open_redis(settings: Settings, observer: RedisObserver) -> RedisLink:
     while True:
         try:
             return _opened(settings, observer)
-        except (redis.RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             if advice := _advice(error):
                 raise RedisUnusable(advice) from None
             if time.monotonic() >= end:
@@ -66,7 +81,7 @@ def _opened(settings: Settings, observer: RedisObserver) -> RedisLink:
     try:
         # Read as the store will: a ping would be answered by any server, and to any user.
         client.exists(f"{settings.redis_key_prefix}:start")
-        _warn_of_losses(client)
+        _look_at_configuration(client)
         patient = connect(settings, PATIENT_TIMEOUT_S)
         return RedisLink(client, observer, patient_client=patient)
     except BaseException:
@@ -74,8 +89,12 @@ def _opened(settings: Settings, observer: RedisObserver) -> RedisLink:
         raise
 
 
-def _warn_of_losses(client: RedisClient) -> None:
-    """Say what of Redis' configuration could lose conditions, as far as it can be seen."""
+def _look_at_configuration(client: RedisClient) -> None:
+    """Say what of Redis' configuration could lose conditions, as far as it can be seen.
+
+    Raises:
+        RedisUnusable: It is a node of a Cluster, which answers for some keys only.
+    """
     if isinstance(client, redis.RedisCluster):
         return
     try:
@@ -83,30 +102,24 @@ def _warn_of_losses(client: RedisClient) -> None:
     except redis.ResponseError:
         return
     assert isinstance(info, dict)  # noqa: S101 - the client is not an asynchronous one
+    if info.get("cluster_enabled"):
+        raise RedisUnusable(_A_CLUSTER)
     if not info.get("aof_enabled"):
         _log.warning("Redis has no append-only file: conditions may be lost when it stops")
     if info.get("maxmemory") and str(info.get("maxmemory_policy", "")).startswith("allkeys"):
         _log.warning("Redis may evict conditions: its maxmemory-policy should be volatile-lru")
 
 
-def _advice(error: Exception) -> str | None:
-    """What to do about an error that waiting does not mend."""
-    for kind, advice in _ADVICE:
-        if isinstance(error, kind):
-            return advice
-    if isinstance(error, OSError) and error.filename is not None:
-        return "a file that CARDIOQUERY_REDIS_PASSWORD_FILE or _CA_FILE names cannot be read"
-    if _certificate_is_refused(error):
-        return "the certificate of Redis is not trusted: set CARDIOQUERY_REDIS_CA_FILE"
-    return None
-
-
-def _certificate_is_refused(error: BaseException | None) -> bool:
+def _advice(error: BaseException | None) -> str | None:
+    """What to do about an error, or what caused it, if waiting does not mend it."""
     while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
+        for kind, advice in _ADVICE:
+            if isinstance(error, kind):
+                return advice
+        if _NO_CLUSTER in str(error):
+            return "Redis is no Cluster: CARDIOQUERY_REDIS_URL must begin with redis://"
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
 def _gave_up(error: Exception, settings: Settings) -> str:

@@ -86,7 +86,8 @@ class RedisStore:
 
     def all(self) -> tuple[StoredCondition, ...]:
         """Every stored condition, in the order in which they were added."""
-        revision, flat = self._run("conditions_read", redis_scripts.READ, [])
+        # Patient: thousands of conditions take their time, and only a change makes them be read.
+        revision, flat = self._run("conditions_read", redis_scripts.READ, [], patient=True)
         documents = dict(zip(flat[::2], flat[1::2], strict=True))
         conditions = {key: _checked(key, document) for key, document in documents.items()}
         entries = tuple((key, conditions[key].id, documents[key]) for key in documents)
