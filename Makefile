@@ -51,6 +51,7 @@ format: .make/everything ## Format the code and mend what ruff can mend
 train: .make/everything ## Train and calibrate the model on $(SHARED)/data
 	$(BIN)/python -m model_training.recipes.pretrain $(RECIPE_ARGUMENTS)
 	$(BIN)/python -m model_training.recipes.calibrate $(RECIPE_ARGUMENTS)
+	$(BIN)/python -m model_training.recipes.reference $(RECIPE_ARGUMENTS)
 
 evaluate: .make/everything ## Evaluate what was trained, and the quality check; writes docs/results
 	$(BIN)/python -m model_training.recipes.evaluate $(RECIPE_ARGUMENTS)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import platform
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +18,7 @@ from service.api.bodies import UploadBudget
 from service.api.docs_page import add_docs_page
 from service.api.openapi import describe
 from service.api.routes import ROUTERS
-from service.errors import add_error_handlers
+from service.errors import PROBLEM_TYPES, add_error_handlers
 from service.idempotency.memory import MemoryRecords
 from service.metrics import Metrics
 from service.reload import announce_model
@@ -46,9 +47,11 @@ def create_app(
     app.state.settings = settings
     app.state.load = load
     app.state.reload = reload
-    app.state.metrics = metrics or Metrics()
-    app.state.access = AccessControl(settings, app.state.metrics)
-    app.state.audit = _audit_log(settings, app.state.metrics)
+    app.state.metrics = metrics = metrics or Metrics()
+    metrics.expect_problems(kind.slug for kind in PROBLEM_TYPES.values())
+    metrics.build(app.version, platform.python_version())
+    app.state.access = AccessControl(settings, metrics)
+    app.state.audit = _audit_log(settings, metrics)
     app.state.upload_budget = UploadBudget(settings.max_uploads_bytes)
     app.state.records = MemoryRecords(
         settings.idempotency_max_records, settings.idempotency_max_bytes

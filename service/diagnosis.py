@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from service.queries.embeddings import AskedQuery, QueryEmbeddings
 from service.queries.familiarity import FamiliarityJudge, Standing
 from service.queries.resolver import QueryResolver
 from service.stages import StageClock
+
+_WATCHED_TEXTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,42 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What was found, by which steps, and how long each stage took."""
+    """What was found, by which steps, and how long each stage took.
+
+    Attributes:
+        recording: What was scored.
+        steps: What preprocessing did.
+        warnings: What the reader of the findings should know.
+        findings: As many as were asked for, the most probable first.
+        durations_s: Seconds by stage.
+        statistics: What is watched for drift.
+    """
 
     recording: Recording
     steps: tuple[str, ...]
     warnings: tuple[DiagnosisWarning, ...]
     findings: tuple[Finding, ...]
     durations_s: Mapping[str, float]
+    statistics: "AnswerStatistics"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerStatistics:
+    """What one answer adds to the distributions that the model card's are compared with.
+
+    Attributes:
+        poor_recording: Whether the quality check warned of the recording.
+        asked_all: Whether every registered condition was asked for.
+        top_probability: Highest over the trained conditions that were asked for and not denied;
+            None if there was none.
+        similarities: Of the first free texts to the closest trained condition; a few only, so
+            that one request with thousands does not drown the others.
+    """
+
+    poor_recording: bool
+    asked_all: bool
+    top_probability: float | None
+    similarities: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +156,20 @@ class DiagnosisEngine:
             query_embeddings = self.embeddings.get(queries, checkpoint)
         with clock.stage("fuse"):
             logits = self.fusion.logits(features, query_embeddings, checkpoint)
-            findings = self._ranked(queries, query_embeddings, logits)
+            standings = self.familiarity.judge(queries, query_embeddings)
+            findings = self._ranked(queries, standings, logits)
         return Diagnosis(
             recording,
             prepared.steps,
             (*_quality_warnings(report), *_negation_warnings(queries)),
             findings[: request.top_k],
             clock.finish(),
+            AnswerStatistics(
+                poor_recording=bool(report.warnings),
+                asked_all=not request.queries,
+                top_probability=_top_probability(findings),
+                similarities=_similarities(queries, standings),
+            ),
         )
 
     def _read(
@@ -155,10 +194,9 @@ class DiagnosisEngine:
     def _ranked(
         self,
         queries: Sequence[AskedQuery],
-        query_embeddings: NDArray[np.float32],
+        standings: Sequence[Standing],
         logits: NDArray[np.float32],
     ) -> tuple[Finding, ...]:
-        standings = self.familiarity.judge(queries, query_embeddings)
         known = np.array([standing.familiarity == "known" for standing in standings])
         negated = np.array([query.negated for query in queries])
         probabilities = self.calibration.probabilities(logits, known)
@@ -175,6 +213,18 @@ class DiagnosisEngine:
             )
             for rank, place in enumerate(order, start=1)
         )
+
+
+def _top_probability(ranked: Sequence[Finding]) -> float | None:
+    return next((f.probability for f in ranked if f.calibrated and not f.query.negated), None)
+
+
+def _similarities(
+    queries: Sequence[AskedQuery], standings: Sequence[Standing]
+) -> tuple[float, ...]:
+    pairs = zip(queries, standings, strict=True)
+    free = (standing.similarity for query, standing in pairs if query.condition is None)
+    return tuple(islice(free, _WATCHED_TEXTS))
 
 
 def _quality_warnings(report: QualityReport) -> list[DiagnosisWarning]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from service.answer_metrics import AnswerMetrics
 from service.queries.embeddings import Lookups
 from service.shared_metrics import process_metrics, shared_registry
 
@@ -14,6 +15,8 @@ STAGE_BUCKETS_S = (
     0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 )  # fmt: skip
 REDIS_BUCKETS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0)
+# 0.5 s is the bound of the latency objective: a bucket has to end there.
+REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -37,6 +40,12 @@ class Metrics:
         )
         self._requests = self._counter(
             "requests", "Requests by route, method and status", "route", "method", "status"
+        )
+        self._request_seconds = self._histogram(
+            "request_seconds",
+            "Time from a request's head to the end of its answer",
+            REQUEST_BUCKETS_S,
+            *("route", "method", "status_class"),
         )
         self._errors = self._counter("errors", "Problems by type", "type")
         self._embeddings = self._counter(
@@ -67,6 +76,11 @@ class Metrics:
         )
         self.waiting = self._gauge("queue_waiting", "Diagnoses waiting for their turn", "livesum")
         self.running = self._gauge("queue_running", "Diagnoses being computed", "livesum")
+        self._queue_limit = self._gauge(
+            "queue_limit", "Most diagnoses that may run or wait at once", "livesum", "kind"
+        )
+        self._build = self._gauge("build_info", "1 for the build", "livemax", "version", "python")
+        self.answers = AnswerMetrics(self.registry)
 
         self._redis_up = self._gauge(
             "redis_up",
@@ -84,10 +98,16 @@ class Metrics:
         self.lookups(Lookups())
         self.findings(dict.fromkeys(("known", "near", "unseen"), 0))
 
-    def request(self, route: str, method: str, status: int) -> None:
-        """Count a request that was answered."""
+    def request(self, route: str, method: str, status: int, duration_s: float) -> None:
+        """Count a request that was answered, and how long that took."""
         label = method if method in _METHODS else "other"
         self._requests.labels(route, label, str(status)).inc()
+        self._request_seconds.labels(route, label, f"{status // 100}xx").observe(duration_s)
+
+    def expect_problems(self, problems: Iterable[str]) -> None:
+        """Start these types at zero, so that the first of them shows as a rise."""
+        for problem in problems:
+            self._errors.labels(problem)
 
     def error(self, problem: str) -> None:
         """Count a problem by its type."""
@@ -143,6 +163,15 @@ class Metrics:
     def idempotency(self, result: str) -> None:
         """Count a request with an `Idempotency-Key`."""
         self._idempotency.labels(result).inc()
+
+    def queue_limits(self, running: int, waiting: int) -> None:
+        """Show what the queue's levels are to be measured by."""
+        self._queue_limit.labels("running").set(running)
+        self._queue_limit.labels("waiting").set(waiting)
+
+    def build(self, version: str, python: str) -> None:
+        """Name the build in use."""
+        self._build.labels(version, python).set(1)
 
     def model(self, name: str, version: str, digest: str) -> None:
         """Name the model in use."""

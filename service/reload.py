@@ -8,7 +8,6 @@ import logging
 
 from starlette.datastructures import State
 
-from ecg_core.bundle import Bundle
 from service.runtime import Runtime
 
 _log = logging.getLogger(__name__)
@@ -44,5 +43,7 @@ async def reload_model(state: State) -> None:
 
 def announce_model(state: State) -> None:
     """Name the model that answers from now on in the metrics."""
-    bundle: Bundle = state.runtime.bundle
+    runtime: Runtime = state.runtime
+    bundle = runtime.bundle
     state.metrics.model(bundle.manifest.name, bundle.manifest.version, bundle.digest)
+    state.metrics.answers.reference(runtime.reference)

@@ -19,6 +19,7 @@ from ecg_core.bundle import (
 from ecg_core.conditions import Catalogue, understand_query
 from ecg_core.errors import InvalidBundle, InvalidQuery
 from ecg_core.readers import ReadLimits
+from ecg_core.reference import Reference, reference_in
 from service.diagnosis import DiagnosisEngine
 from service.inference.onnx import OnnxModel, RuntimeOptions, load_model
 from service.metrics import Metrics
@@ -53,6 +54,7 @@ class Runtime:
         workers: Where work that keeps a core busy runs.
         store: Where registered conditions are kept.
         redis: What replicas share; None without `redis_url`.
+        reference: What the model card says answers look like, if it says so.
     """
 
     bundle: Bundle
@@ -64,6 +66,7 @@ class Runtime:
     workers: WorkerPool
     store: ConditionStore
     redis: RedisLink | None = None
+    reference: Reference | None = None
 
     def close(self) -> None:
         """Finish what runs and let go of the store."""
@@ -127,6 +130,7 @@ def reload_runtime(settings: Settings, metrics: Metrics, current: Runtime) -> Ru
 
 
 def _opened(settings: Settings, metrics: Metrics) -> _Lasting:
+    metrics.queue_limits(settings.max_concurrent_diagnoses, settings.max_waiting_diagnoses)
     workers = WorkerPool(
         settings.max_concurrent_diagnoses,
         settings.max_waiting_diagnoses,
@@ -202,9 +206,10 @@ def _assembled(
         familiarity=familiarity,
         limits=ReadLimits(max_file_bytes=settings.max_upload_bytes),
     )
+    card = read_model_card(bundle)
     return Runtime(
         bundle,
-        read_model_card(bundle),
+        card,
         engine,
         registry,
         resolver,
@@ -212,6 +217,7 @@ def _assembled(
         lasting.workers,
         lasting.store,
         lasting.redis,
+        reference_in(card),
     )
 
 

@@ -82,10 +82,11 @@ class TelemetryMiddleware:
         route = getattr(scope.get("route"), "path", "unmatched")
         # Nothing was sent: the server went down, or the client did.
         status = CLIENT_CLOSED_REQUEST if status is None else status
-        self._metrics.request(route, method, status)
+        self._metrics.request(route, method, status, duration_s)
         error = state.get("error")
         if status >= 400 and status != CLIENT_CLOSED_REQUEST:
             self._metrics.error(_problem_slug(error, status))
+        self._metrics.answers.refused(error)
         if error is not None and (status == INTERNAL_ERROR.status or error.__cause__):
             _log.error("failed", exc_info=error, extra={"request_id": state["request_id"]})
         _log.info(

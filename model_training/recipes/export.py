@@ -30,6 +30,7 @@ from model_training.recipes.calibrate import read_calibration
 from model_training.recipes.config import read_run
 from model_training.recipes.evaluate import RESULTS
 from model_training.recipes.model_card import INTENDED_USE, model_card
+from model_training.recipes.reference import read_reference
 from model_training.recipes.workbench import Workbench, restored_workbench
 
 BUNDLE = Path("service/bundle")
@@ -105,7 +106,7 @@ def write_bundle(bench: Workbench, folder: Path) -> dict[str, float]:
     bench.embedder.encoder.tokenizer.backend_tokenizer.save(str(folder / TOKENIZER_FILE))
     np.save(folder / CONDITION_EMBEDDINGS_FILE, bench.embedder.conditions(catalogue.conditions))
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else None
-    card = model_card(config, bench.recordings.conditions, results)
+    card = model_card(config, bench.recordings.conditions, results, read_reference(bench))
     (folder / MODEL_CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
     prompts = [config.prompts.render_condition(condition) for condition in catalogue.conditions]
     write_manifest(

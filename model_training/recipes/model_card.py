@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
+from ecg_core.reference import Reference
 from model_training.recipes.config import RunConfig
 
 INTENDED_USE = "research use only; not a medical device"
 
 
 def model_card(
-    config: RunConfig, trained_conditions: Sequence[str], results: Mapping[str, object] | None
+    config: RunConfig,
+    trained_conditions: Sequence[str],
+    results: Mapping[str, object] | None,
+    reference: Reference | None = None,
 ) -> dict[str, object]:
     """The card of a run (Mitchell et al. 2019).
 
@@ -16,7 +20,9 @@ def model_card(
         config: The run's configuration.
         trained_conditions: Ids of the conditions that the model was trained on.
         results: What `evaluate` measured, or None where it was not run.
+        reference: Distributions that a service's answers are compared with, or None.
     """
+    watched = {} if reference is None else {"reference": reference.model_dump(mode="json")}
     return {
         "name": config.name,
         "version": config.version,
@@ -57,4 +63,5 @@ def model_card(
             "Children and paced rhythms are hardly represented.",
         ],
         "evaluation": results,
+        **watched,
     }

@@ -52,6 +52,11 @@ class Workbench:
         """Where the calibration lies."""
         return self.run.folder / "calibration.json"
 
+    @property
+    def reference_file(self) -> Path:
+        """Where the reference distributions for the model card lie."""
+        return self.run.folder / "reference.json"
+
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
         """The labelled conditions, in the order of the targets' columns."""

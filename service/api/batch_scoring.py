@@ -55,6 +55,7 @@ class BatchScorer:
             (warning.code for warning in found.warnings),
             (finding.standing.familiarity for finding in found.findings),
         )
+        self.metrics.answers.scored(found.statistics)
         self.metrics.batch_recording(200)
         return ItemAnswer(index, body, failed=False)
 
@@ -78,6 +79,7 @@ class BatchScorer:
             _log.error("failed", exc_info=error, extra={"request_id": self.request_id})
         self.retry_pays |= problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         self.metrics.error(problem_slug(problem))
+        self.metrics.answers.refused(error)
         self.metrics.batch_recording(problem.status)
         item = wire.BatchItem(
             index=index, name=self._name(index), status=problem.status, problem=problem

@@ -100,6 +100,7 @@ async def diagnose_batch(
     with ExitStack() as held:
         share = held.enter_context(budget.share())
         asked = await read_batch_request(request, settings, share)
+        metrics.answers.upload(share.taken)
         fingerprint = partial(diagnosis_fingerprint, asked)
         seconds = settings.batch_deadline_s + READING_S
         async with idempotency.turn(fingerprint, seconds) as turn:

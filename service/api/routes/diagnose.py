@@ -95,6 +95,7 @@ async def diagnose(
         raise Overloaded
     with budget.share() as share:
         asked = await read_diagnosis_request(request, settings, share)
+        metrics.answers.upload(share.taken)
         fingerprint = partial(diagnosis_fingerprint, asked)
         async with idempotency.turn(fingerprint, settings.request_deadline_s) as turn:
             if turn.replay is not None:
@@ -131,3 +132,4 @@ def _count(metrics: Metrics, answer: _Answer) -> None:
         (warning.code for warning in found.warnings),
         (finding.standing.familiarity for finding in found.findings),
     )
+    metrics.answers.scored(found.statistics)

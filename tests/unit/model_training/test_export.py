@@ -1,5 +1,6 @@
 """torch and ONNX agree to 1e-5, each graph and end to end, with the text encoder that ships."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,16 @@ from ecg_core.bundle import ECG_ENCODER_FILE, FUSION_FILE, TEXT_ENCODER_FILE, lo
 from ecg_core.calibration import Calibration
 from ecg_core.conditions import Catalogue
 from ecg_core.errors import InvalidBundle
-from model_training.data.ptbxl import LabelledRecordings
+from ecg_core.reference import reference_in
+from model_training.data.ptbxl import VALIDATION_FOLD, LabelledRecordings
 from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.network import CardioQueryNetwork
 from model_training.models.text_encoder import TextEncoder
 from model_training.onnx_export import run_graph, store_weights_as_int8
 from model_training.recipes.config import Run, load_config
 from model_training.recipes.export import PARITY, write_bundle
+from model_training.recipes.model_card import model_card
+from model_training.recipes.reference import read_reference, reference
 from model_training.recipes.workbench import Workbench
 from model_training.wordings import QueryEmbedder, TrainingWordings
 
@@ -73,6 +77,36 @@ def test_every_graph_agrees_with_torch(exported):
     _, differences = exported
     assert set(differences) == {ECG_ENCODER_FILE, FUSION_FILE, TEXT_ENCODER_FILE}
     assert max(differences.values()) <= PARITY
+
+
+def test_the_reference_is_what_the_bundle_says_of_fold_9(bench, exported):
+    folder, _ = exported
+    made = reference(bench)
+    rows = bench.recordings.rows(VALIDATION_FOLD)
+    assert sum(made.top_probability.counts) == len(rows)
+    features = run_graph(folder / ECG_ENCODER_FILE, {"windows": bench.recordings.windows[rows]})
+    feeds = {"features": features, "query_embeddings": bench.canonical.numpy()}
+    logits = run_graph(folder / FUSION_FILE, feeds)
+    known = np.ones(len(CONDITIONS), dtype=bool)
+    top = Calibration(temperature=1.3).probabilities(logits, known).max()
+    shares = made.top_probability.cumulated_shares()
+    assert next(bound for bound, share in shares.items() if share == 1.0) >= top
+    assert [bound for bound, share in shares.items() if share == 0.0][-1] < top
+
+
+def test_the_references_texts_are_the_trained_wordings(bench):
+    made = reference(bench).query_similarity
+    assert sum(made.counts) == sum(len(c.wordings) for c in bench.conditions)
+    # A condition's own wordings come closer than chance, though not to the letter.
+    assert made.cumulated_shares()[0.3] < 0.2
+
+
+def test_the_card_has_the_reference_of_a_run_that_made_one(bench):
+    assert read_reference(bench) is None
+    bench.reference_file.write_text(reference(bench).model_dump_json())
+    card = model_card(bench.run.config, CONDITIONS, None, read_reference(bench))
+    assert reference_in(json.loads(json.dumps(card))) == reference(bench)
+    assert reference_in(model_card(bench.run.config, CONDITIONS, None)) is None
 
 
 def test_end_to_end_agrees_with_torch(bench, exported):

@@ -20,7 +20,7 @@ from service.deadline import no_checkpoint
 from service.diagnosis import Diagnosis, DiagnosisEngine, DiagnosisRequest
 from service.faults import InvalidParameter
 from tests.builders import make_recording, make_wfdb
-from tests.service_fixtures import FakeEcgEncoder, make_engine
+from tests.service_fixtures import FakeEcgEncoder, make_engine, make_resolver
 
 STAGES = ("parse", "quality", "embed_queries", "preprocess", "encode", "fuse", "total")
 
@@ -180,3 +180,32 @@ def test_the_leads_order_in_the_file_changes_nothing(engine: DiagnosisEngine) ->
 def test_patient_data_does_not_show_when_a_request_is_printed() -> None:
     shown = repr(DiagnosisRequest((UploadedFile("Doe^John.csv", b"1,2"),), ("Doe's disease",)))
     assert "Doe" not in shown
+
+
+def test_the_top_probability_is_that_of_the_trained_conditions_before_the_cut(
+    engine: DiagnosisEngine,
+) -> None:
+    texts = ("sinus rhythm", "AFib", "something unheard of")
+    whole = engine.diagnose(request(*texts))
+    highest = max(f.probability for f in whole.findings if f.calibrated)
+    assert whole.statistics.top_probability == highest
+    assert engine.diagnose(request(*texts, top_k=1)).statistics == whole.statistics
+
+
+def test_what_is_denied_or_untrained_has_no_top_probability(engine: DiagnosisEngine) -> None:
+    found = engine.diagnose(request("no atrial fibrillation", "something unheard of"))
+    assert found.statistics.top_probability is None
+
+
+def test_similarities_are_those_of_the_first_free_texts() -> None:
+    engine = make_engine(resolver=make_resolver(max_queries=100))
+    texts = [f"something unheard of {number}" for number in range(60)]
+    found = engine.diagnose(request("AFib", *texts))
+    of = {f.query.text: f.standing.similarity for f in found.findings}
+    assert found.statistics.similarities == tuple(of[text] for text in texts[:50])
+    assert not found.statistics.asked_all
+
+
+def test_asking_for_everything_is_told_from_asking_for_some() -> None:
+    engine = make_engine(resolver=make_resolver(max_queries=100))
+    assert engine.diagnose(request()).statistics.asked_all

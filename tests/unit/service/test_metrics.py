@@ -7,13 +7,16 @@ from service.queries.embeddings import Lookups
 def test_every_metric_is_there() -> None:
     metrics = Metrics()
     metrics.stages({"parse": 0.004, "total": 12.0})
-    metrics.request("/diagnose", "POST", 200)
+    metrics.request("/diagnose", "POST", 200, 0.3)
     metrics.error("overloaded")
     metrics.lookups(Lookups(known=1, process=0, shared=2, made=1))
     metrics.warnings(["flat_lead", "flat_lead"])
     metrics.findings({"known": 2, "near": 1})
     metrics.model("name", "1", "a" * 64)
     metrics.waiting.inc()
+    metrics.queue_limits(running=2, waiting=64)
+    metrics.build("1.2.3", "3.11.7")
+    metrics.expect_problems(["deadline-exceeded"])
     text = metrics.render().decode()
     for line in (
         'cardioquery_stage_seconds_bucket{le="0.005",stage="parse"} 1.0',
@@ -30,6 +33,13 @@ def test_every_metric_is_there() -> None:
         'cardioquery_findings_total{familiarity="near"} 1.0',
         f'cardioquery_model_info{{digest="{"a" * 64}",name="name",version="1"}} 1.0',
         "cardioquery_queue_waiting 1.0",
+        'cardioquery_request_seconds_bucket{le="0.25",method="POST",route="/diagnose",'
+        'status_class="2xx"} 0.0',
+        'cardioquery_request_seconds_bucket{le="0.5",method="POST",route="/diagnose",'
+        'status_class="2xx"} 1.0',
+        'cardioquery_queue_limit{kind="waiting"} 64.0',
+        'cardioquery_build_info{python="3.11.7",version="1.2.3"} 1.0',
+        'cardioquery_errors_total{type="deadline-exceeded"} 0.0',
         "cardioquery_queue_running 0.0",
     ):
         assert line in text
