@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from ecg_core.errors import InvalidBundle
 from service.access.audit import AuditLog, AuditMiddleware
 from service.access.control import AccessControl
 from service.access.guards import guards_of
@@ -20,13 +21,21 @@ from service.api.openapi import describe
 from service.api.routes import ROUTERS
 from service.errors import PROBLEM_TYPES, add_error_handlers
 from service.idempotency.memory import MemoryRecords
+from service.inference.protocols import ProviderUnavailable
 from service.metrics import Metrics
+from service.queries.store import StoreUnavailable
 from service.reload import announce_model
 from service.runtime import RuntimeLoader, RuntimeReloader, load_runtime, reload_runtime
 from service.settings import Settings
 from service.telemetry import REQUEST_ID_HEADER, TelemetryMiddleware
 
 _log = logging.getLogger(__name__)
+
+_ADVICE: dict[type[Exception], str] = {
+    InvalidBundle: "; CARDIOQUERY_BUNDLE_DIR has to name a bundle just as it was exported",
+    ProviderUnavailable: "; install the onnxruntime that has it, or change CARDIOQUERY_PROVIDERS",
+    StoreUnavailable: "; without Redis, CARDIOQUERY_STORE_PATH has to lie where it may be written",
+}
 
 
 def create_app(
@@ -97,7 +106,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.runtime = await asyncio.to_thread(state.load, state.settings, state.metrics)
     except Exception as error:
         # No request has been seen yet, so the message can hold nobody's data.
-        _log.critical("refusing to start: %s: %s", type(error).__name__, error.__cause__ or error)
+        _log.critical("refusing to start: %s: %s", type(error).__name__, _what_to_do(error))
         raise
     announce_model(state)
     if state.runtime.redis is not None:
@@ -117,3 +126,9 @@ def _version() -> str:
         return version("cardioquery")
     except PackageNotFoundError:
         return "0+unknown"
+
+
+def _what_to_do(error: Exception) -> str:
+    """What is wrong and, where the settings can mend it, which of them."""
+    advice = next((text for kind, text in _ADVICE.items() if isinstance(error, kind)), "")
+    return f"{error.__cause__ or error}{advice}"

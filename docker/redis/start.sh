@@ -8,7 +8,7 @@ refuse() {
   exit 1
 }
 [ -s "$secret" ] || refuse "the secret $secret is missing or empty: run \`make secrets\`"
-{ : > /data/.writable && rm /data/.writable; } 2>/dev/null ||
+{ touch /data/.writable && rm /data/.writable; } 2>/dev/null ||
   refuse "the volume at /data cannot be written to: mount it writable for user $(id -u)"
 exec redis-server /etc/redis/redis.conf - << END
 requirepass $(cat "$secret")

@@ -88,6 +88,9 @@ def read_key_ring(path: Path) -> KeyRing:
             if os.fstat(file.fileno()).st_mode & _WRITABLE_BY_OTHERS:
                 raise InvalidKeyFile(f"{path}: others than its owner may write it: chmod 600")
             return KeyRing.model_validate_json(file.read())
+    except FileNotFoundError:
+        message = f"{path}: No such file: make it with `cardioquery keys create`"
+        raise InvalidKeyFile(message) from None
     except OSError as error:
         raise InvalidKeyFile(f"{path}: {error.strerror}") from None
     except ValidationError:
@@ -111,6 +114,9 @@ def _replace(path: Path, ring: KeyRing) -> None:
     # Made with mode 600, and on the same file system.
     descriptor, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
+        if path.exists():
+            # Whoever let another user read it, say the one in a container, meant it.
+            os.fchmod(descriptor, stat.S_IMODE(path.stat().st_mode) & ~_WRITABLE_BY_OTHERS)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(ring.model_dump_json(indent=2, exclude_none=True) + "\n")
             file.flush()

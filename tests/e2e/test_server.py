@@ -120,8 +120,10 @@ def test_nothing_of_training_is_loaded(tmp_path: Path) -> None:
     ("options", "says"),
     [
         ({"bundle_dir": "/nowhere"}, "manifest.json"),
-        ({"store_path": "/dev/null/conditions.sqlite3"}, "refusing to start"),
+        ({"bundle_dir": "/nowhere"}, "CARDIOQUERY_BUNDLE_DIR has to name"),
+        ({"store_path": "/dev/null/conditions.sqlite3"}, "CARDIOQUERY_STORE_PATH has to lie"),
         ({"providers": '["cuda"]'}, "CUDAExecutionProvider"),
+        ({"providers": '["cuda"]'}, "change CARDIOQUERY_PROVIDERS"),
         ({"max_queries": "many"}, "CARDIOQUERY_MAX_QUERIES"),
         ({"host": "0.0.0.0"}, "cardioquery keys create"),
         ({"api_keys_file": "/nowhere"}, "/nowhere: No such file"),

@@ -18,10 +18,11 @@ OURS = Path("/opt/cardioquery")
 
 
 def files() -> Iterator[str]:
-    """Every file of the image."""
+    """Every file of the image; empty ones may be where the builder mounted something."""
     for folder, folders, names in os.walk("/"):
         folders[:] = [name for name in folders if str(Path(folder, name)) not in NOT_WALKED]
-        yield from (str(Path(folder, name)) for name in names)
+        paths = (Path(folder, name) for name in names)
+        yield from (str(path) for path in paths if path.lstat().st_size)
 
 
 def size_of(folder: Path) -> int:

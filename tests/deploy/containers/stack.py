@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 PROJECT = "cardioquery-test"
 QUERIES = ("atrial fibrillation", "sinus rhythm", "inferior myocardial infarction")
 _BUILD_S, _COMMAND_S = 1800, 300
+_ALL_PROFILES = ("--profile", "observability", "--profile", "tools")
 
 Completed = subprocess.CompletedProcess[str]
 
@@ -69,7 +71,9 @@ class Stack:
         self, *arguments: str, check: bool = True, timeout_s: int = _COMMAND_S
     ) -> Completed:
         """Run one compose command on the project."""
-        return self._run([*self.command, *arguments], check=check, timeout_s=timeout_s)
+        return self._run(
+            [*self.command, *_ALL_PROFILES, *arguments], check=check, timeout_s=timeout_s
+        )
 
     def make_secrets(self) -> Completed:
         """What `make secrets` does."""
@@ -82,16 +86,33 @@ class Stack:
 
     def up(self, *services: str) -> None:
         """Start services; not Grafana, whose image is not everywhere to be had."""
-        self.compose("--profile", "observability", "up", "-d", "--no-build", *services)
+        self.compose("up", "-d", "--no-build", *services)
 
     def run(self, service: str, *command: str, options: Sequence[str] = ()) -> Completed:
         """Run a container of a service to its end, without those that it depends on."""
         arguments = ["run", "--rm", "-T", "--no-deps", *options, service, *command]
-        return self.compose("--profile", "observability", *arguments, check=False)
+        return self.compose(*arguments, check=False)
+
+    def with_secrets(self, secrets: Path) -> "Stack":
+        """The same project with secrets of another folder."""
+        other = copy(self)
+        other.secrets = secrets
+        return other
+
+    def on_port(self, port: int) -> "Stack":
+        """The same project with its service published on another port."""
+        other = copy(self)
+        other._ports = {**self._ports, "CARDIOQUERY": port}
+        return other
+
+    def run_image(self, *arguments: str) -> Completed:
+        """Run a container that the compose file does not know, to its end."""
+        command = [self.engine, "run", "--rm", "--read-only", "--network", "none", *arguments]
+        return self._run(command, check=False)
 
     def down(self) -> None:
         """Take everything away, and the image if it is this test's."""
-        self.compose("--profile", "observability", "down", "-v", "-t", "45", check=False)
+        self.compose("down", "-v", "-t", "45", check=False)
         if self._image_is_ours:
             self._run([self.engine, "image", "rm", "--force", self.image], check=False)
 
@@ -129,11 +150,11 @@ class Stack:
         result = self.compose("logs", check=False)
         return result.stdout + result.stderr
 
-    def client(self, timeout_s: float = 30.0) -> httpx.Client:
-        """A client with the key that `make secrets` has made."""
-        key = (self.secrets / "api-key").read_text().strip()
+    def client(self, key: str | None = None) -> httpx.Client:
+        """A client with an API key, by default the one that `make secrets` has made."""
+        key = key or (self.secrets / "api-key").read_text().strip()
         headers = {"Authorization": f"Bearer {key}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
 
     def wait_until_ready(self, within_s: float) -> None:
         """Wait until the service says that it is ready."""

@@ -15,7 +15,7 @@ MAX_OWN_BYTES = 400_000_000
 NOT_WANTED = {
     "tests": re.compile(r"^/opt/.*/tests/"),
     "version control": re.compile(r"/\.git(/|$)|/\.gitignore$"),
-    "pip's cache and downloads": re.compile(r"/\.cache/pip/|\.whl$|/pip-[\w-]*\.tmp"),
+    "pip's cache and downloads": re.compile(r"/\.cache/|^(?!/usr/).*\.whl$"),
     "recordings": re.compile(r"^/opt/.*\.(hea|dat|mat|edf|dcm|xyz)$"),
     "secrets": re.compile(
         r"^(?!/usr/|/etc/ssl/).*(\.key|/api-key|/keys\.json|/\.env|id_rsa|\.pem)$"

@@ -159,6 +159,18 @@ def test_two_editors_lose_nothing(path: Path) -> None:
     assert len(read_key_ring(path).keys) == 40
 
 
+def test_an_edit_keeps_the_file_readable_for_those_who_could_read_it(path: Path) -> None:
+    write_keys(path)
+    path.chmod(0o644)
+    with editing(path) as replace:
+        replace(KeyRing())
+    assert path.stat().st_mode & 0o777 == 0o644
+    path.chmod(0o666)
+    with editing(path) as replace:
+        replace(KeyRing())
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
 def test_a_failed_edit_leaves_the_old_file_and_nothing_else(path: Path) -> None:
     write_keys(path, make_record(new_key()))
     before = path.read_bytes()

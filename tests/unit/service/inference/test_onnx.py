@@ -1,4 +1,7 @@
 import base64
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -110,3 +113,25 @@ def test_windows_are_encoded_in_bounded_chunks() -> None:
     features = OnnxEcgEncoder(cast(OnnxGraph, graph)).encode(windows)
     np.testing.assert_array_equal(features[:, 0, 0], 2 * windows[:, 0, 0])
     assert [shape[0] for shape in graph.shapes] == [16, 16, 8]
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["service.inference.onnx", pytest.param("model_training.onnx_export", marks=pytest.mark.torch)],
+)
+def test_the_runtime_tells_its_makers_nothing(
+    module: str, graph_path: Path, tmp_path: Path
+) -> None:
+    # It keeps the id that it sends and what it has not sent yet in the user's folder, but not where
+    # it takes itself to be tested.
+    program = (
+        f"import {module}, onnxruntime; "
+        f"onnxruntime.InferenceSession({str(graph_path)!r}, providers=['CPUExecutionProvider'])"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    hidden = {"CI", "GITHUB_ACTIONS", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS"}
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment = {**kept, "HOME": str(home), "XDG_CACHE_HOME": str(home)}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+    assert [path for path in home.rglob("*") if "onnxruntime" in path.name] == []
