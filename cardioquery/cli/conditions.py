@@ -1,13 +1,13 @@
-"""`cardioquery conditions add|list|show|remove`."""
+"""`cardioquery conditions add|import|list|show|remove`."""
 
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from rich.text import Text
 
 from api_schemas import Condition
-from cardioquery.cli.exits import failures_as_exit_codes
+from cardioquery.cli.exits import ExitCode, fail, failures_as_exit_codes
 from cardioquery.cli.options import AsJson, TimeoutSeconds, Url
 from cardioquery.cli.tables import condition_view, conditions_table, output
 from cardioquery.client import Client
@@ -47,6 +47,28 @@ def add(
     with failures_as_exit_codes(), Client(url, timeout_s=timeout_s) as client:
         condition = client.add_condition(text, name=name, synonyms=synonym or (), codes=codes)
         _show(condition, as_json=as_json)
+
+
+@conditions_app.command("import")
+def import_all(
+    file: Annotated[
+        typer.FileBinaryRead,
+        typer.Argument(help="What `list --added --json` wrote; `-`: standard input."),
+    ],
+    url: Url = DEFAULT_URL,
+    timeout_s: TimeoutSeconds = DEFAULT_TIMEOUT_S,
+) -> None:
+    """Register the conditions of another service; those that are there already stay."""
+    try:
+        listed = TypeAdapter(list[Condition]).validate_json(file.read())
+    except ValidationError:
+        raise fail("not what `conditions list --json` writes", ExitCode.USAGE) from None
+    added = [condition for condition in listed if not condition.built_in]
+    with failures_as_exit_codes(), Client(url, timeout_s=timeout_s) as client:
+        for each in added:
+            codes = [(coding.system, coding.code) for coding in each.codes]
+            client.add_condition(each.text, name=each.name, synonyms=each.synonyms, codes=codes)
+    output().print(Text(f"{len(added)} conditions are registered"))
 
 
 @conditions_app.command("list")

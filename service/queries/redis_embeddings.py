@@ -53,15 +53,18 @@ class RedisEmbeddings:
         return found
 
     def put_many(self, embeddings: Mapping[str, NDArray[np.float32]]) -> None:
-        """Keep embeddings for as long as they live; all in one round trip."""
-        entries = {self._key(term): embedding for term, embedding in embeddings.items()}
-        values = {key: self._value(key, embedding) for key, embedding in entries.items()}
+        """Keep embeddings for as long as they live; a thousand in one round trip."""
+        values = []
+        for term, embedding in embeddings.items():
+            key = self._key(term)
+            values.append((key, self._value(key, embedding)))
 
         def write(client: RedisClient) -> None:
-            pipeline = client.pipeline(transaction=False)
-            for key, value in values.items():
-                pipeline.set(key, value, ex=self._ttl_s)
-            pipeline.execute()
+            for start in range(0, len(values), _KEYS_PER_COMMAND):
+                pipeline = client.pipeline(transaction=False)
+                for key, value in values[start : start + _KEYS_PER_COMMAND]:
+                    pipeline.set(key, value, ex=self._ttl_s)
+                pipeline.execute()
 
         try:
             self._link.call("embeddings_write", write)

@@ -1,5 +1,6 @@
 """The service on Redis behind TLS, on Sentinels and on a Cluster."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,3 +153,24 @@ def test_a_server_under_the_url_of_a_cluster_stops_the_start(
     url = f"redis+cluster://127.0.0.1:{redis_server.port}"
     with pytest.raises(RedisUnusable, match="is no Cluster"):
         make_client(redis_url=url, redis_timeout_s=1)
+
+
+def test_the_rights_that_the_documentation_names_suffice(
+    start_redis: RedisStarter, make_client: ClientMaker
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "redis.md").read_text()
+    (rights,) = re.findall(r"^user (cardioquery .*)$", text, re.M)
+    server = start_redis(*DURABLE)
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", *rights.split())
+        client.execute_command("ACL", "SETUSER", "default", "off")
+    url = f"redis://cardioquery:password@127.0.0.1:{server.port}/0"
+    client = works(lambda: make_client(redis_url=url, redis_timeout_s=5))
+    retried = {"Idempotency-Key": "8f14e45f-ceea-467f-9b36-9a1b3b3c2a10"}
+    for _ in range(2):
+        assert client.post("/queries", json=OTHER, headers=retried).status_code == 201
+    errors = re.findall(
+        r"^cardioquery_redis_errors_total.* (.*)$", client.get("/metrics").text, re.M
+    )
+    assert set(errors) == {"0.0"}
+    assert metric(client, "cardioquery_rate_limit_fallbacks_total") == 0

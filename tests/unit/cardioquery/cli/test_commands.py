@@ -155,6 +155,27 @@ class TestConditions:
         listed = json.loads(run("conditions", "list", "--added", "--json").stdout)
         assert listed == [CONDITION.model_dump(mode="json")]
 
+    def test_what_one_service_lists_another_takes(
+        self, run: Run, stub: StubService, tmp_path: Path
+    ) -> None:
+        built_in = CONDITION.model_copy(update={"id": "lbbb", "built_in": True})
+        stub.answers["GET /queries"] = page(CONDITION, built_in)
+        stub.answers["POST /queries"] = answer(CONDITION, 201)
+        file = tmp_path / "conditions.json"
+        file.write_text(run("conditions", "list", "--json").stdout)
+        result = run("conditions", "import", str(file))
+        assert result.stdout == "1 conditions are registered\n"
+        (body,) = map(json.loads, filter(None, stub.bodies))
+        expected = CONDITION.model_dump(mode="json")
+        assert body == {name: expected[name] for name in ("text", "name", "synonyms", "codes")}
+
+    def test_what_is_no_list_is_wrong_usage(self, run: Run, tmp_path: Path) -> None:
+        file = tmp_path / "conditions.json"
+        file.write_text("{}")
+        result = run("conditions", "import", str(file))
+        assert result.exit_code == ExitCode.USAGE
+        assert "conditions list --json" in result.stderr
+
     def test_one_is_shown(self, run: Run, stub: StubService) -> None:
         stub.answers[f"GET /queries/{CONDITION.id}"] = answer(CONDITION)
         result = run("conditions", "show", CONDITION.id)
