@@ -22,7 +22,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 RECIPE_ARGUMENTS := --config $(CONFIG) --shared $(SHARED)/data
 
-.PHONY: help setup run demo test check format train evaluate export bench fuzz image secrets up compose-test sbom lock clean
+.PHONY: help setup run demo test check format train evaluate export bench fuzz dashboards check-deploy image secrets up compose-test sbom lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,12 @@ compose-test: .make/everything ## Start the containers from nothing, test them, 
 
 sbom: ## List what is in the image and under which licences; writes build/sbom/
 	PYTHON="$(PYTHON)" bash docker/sbom
+
+dashboards: .make/everything ## Draw the dashboard from a live Prometheus's data into docs/dashboards
+	$(BIN)/python -m tests.deploy.render_dashboards
+
+check-deploy: .make/everything ## Check rules, dashboard and Kubernetes manifests; says what it skips
+	$(BIN)/python -m pytest tests/deploy/test_rules.py tests/deploy/test_dashboards.py tests/deploy/test_manifests.py
 
 lock: ## Resolve all dependencies anew and pin them in constraints.txt
 	PYTHON="$(PYTHON)" bash .ci/lock

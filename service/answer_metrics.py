@@ -1,10 +1,14 @@
 """Metrics of what was asked and answered: signal quality, and what would show a drift."""
 
-from typing import Literal
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from ecg_core.errors import InputError, UnreadableRecording, UnsupportedFormat, UnusableRecording
+from ecg_core.errors import (
+    FaultCode,
+    InputError,
+    UnreadableRecording,
+    UnsupportedFormat,
+    UnusableRecording,
+)
 from ecg_core.reference import (
     QUERY_SIMILARITY_BOUNDS,
     TOP_PROBABILITY_BOUNDS,
@@ -17,8 +21,8 @@ UPLOAD_BUCKETS_BYTES = tuple(4.0**power * 1024 for power in range(1, 9))
 
 _REFUSED_RECORDING = (UnsupportedFormat, UnreadableRecording, UnusableRecording)
 
-Verdict = Literal["good", "warned", "refused"]
-VERDICTS: tuple[Verdict, ...] = ("good", "warned", "refused")
+VERDICTS = ("good", "warned", "refused")
+ASKED = ("all", "chosen")
 
 
 class AnswerMetrics:
@@ -55,8 +59,16 @@ class AnswerMetrics:
         )
         self._reference_top_probability = _reference_gauge("top_probability", registry)
         self._reference_query_similarity = _reference_gauge("query_similarity", registry)
+        self._start_at_zero()
+
+    def _start_at_zero(self) -> None:
+        """A series that is not there before its first count shows no rise when it comes."""
         for verdict in VERDICTS:
             self._recordings.labels(verdict)
+        for code in FaultCode:
+            self._faults.labels(code.value)
+        for asked in ASKED:
+            self._top_probability.labels(asked)
 
     def upload(self, size_bytes: int) -> None:
         """Observe the size of a request with recordings."""
@@ -68,7 +80,7 @@ class AnswerMetrics:
         for similarity in statistics.similarities:
             self._query_similarity.observe(similarity)
         if statistics.top_probability is not None:
-            asked = "all" if statistics.asked_all else "chosen"
+            asked = ASKED[0] if statistics.asked_all else ASKED[1]
             self._top_probability.labels(asked).observe(statistics.top_probability)
 
     def refused(self, error: object) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from ecg_core.quality import QualityWarningCode
 from service.answer_metrics import AnswerMetrics
 from service.queries.embeddings import Lookups
 from service.shared_metrics import process_metrics, shared_registry
@@ -97,6 +98,10 @@ class Metrics:
 
         self.lookups(Lookups())
         self.findings(dict.fromkeys(("known", "near", "unseen"), 0))
+        for code in QualityWarningCode:
+            self._warnings.labels(code.value)
+        for result in ("done", "unchanged", "failed"):
+            self._reloads.labels(result)
 
     def request(self, route: str, method: str, status: int, duration_s: float) -> None:
         """Count a request that was answered, and how long that took."""

@@ -51,7 +51,7 @@ def test_what_an_answer_looked_like_is_counted(counting: Counting) -> None:
         "cardioquery_query_similarity_count 2.0",
     ):
         assert line in counting.text
-    assert 'asked="chosen"' not in counting.text
+    assert 'cardioquery_top_probability_count{asked="chosen"} 0.0' in counting.text
 
 
 def test_a_refused_recording_is_counted_with_each_reason_once(counting: Counting) -> None:
@@ -60,6 +60,11 @@ def test_a_refused_recording_is_counted_with_each_reason_once(counting: Counting
     assert 'cardioquery_recordings_total{verdict="refused"} 1.0' in counting.text
     assert 'cardioquery_faults_total{code="flat_lead"} 1.0' in counting.text
     assert 'cardioquery_faults_total{code="too_short"} 1.0' in counting.text
+
+
+def test_every_reason_stands_at_zero_before_it_is_needed(counting: Counting) -> None:
+    for code in FaultCode:
+        assert f'cardioquery_faults_total{{code="{code}"}} 0.0' in counting.text
 
 
 def test_a_wrong_query_refuses_no_recording(counting: Counting) -> None:
@@ -89,7 +94,8 @@ def test_the_references_bounds_are_spelt_as_the_observed_ones(
 ) -> None:
     counting.answers.reference(a_reference())
     counting.answers.scored(AnswerStatistics(False, True, 0.5, ()))
-    observed = re.findall(rf'cardioquery_{name}_bucket{{[^}}]*le="([^"]+)"', counting.text)
+    buckets = rf'cardioquery_{name}_bucket{{(?:asked="all",)?le="([^"]+)"'
+    observed = re.findall(buckets, counting.text)
     shown = re.findall(rf'cardioquery_reference_{name}_share{{le="([^"]+)"', counting.text)
     assert [*shown, "+Inf"] == observed
 
