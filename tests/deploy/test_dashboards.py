@@ -84,6 +84,16 @@ def test_the_observed_distribution_reaches_one(prometheus: Prometheus) -> None:
             assert sorted(share.values()) == [share[le] for le in sorted(share, key=float)]
 
 
+def test_the_autoscalers_query_returns_data(prometheus: Prometheus) -> None:
+    rules = read(ROOT / "deploy" / "kubernetes" / "components/monitoring/adapter-rules.yaml")
+    stated: str = rules["rules"][0]["metricsQuery"]
+    query = stated.replace("<<.GroupBy>>", "instance").replace(
+        "<<.LabelMatchers>>", 'job="cardioquery"'
+    )
+    (pod,) = prometheus.query(query)
+    assert 0 < float(pod["value"][1]) < 10
+
+
 @pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])
 def test_every_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
     assert panel["title"]

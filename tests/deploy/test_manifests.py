@@ -152,7 +152,7 @@ def test_a_roll_out_loses_no_request(overlay: str) -> None:
     strategy = one(overlay, "Deployment")["spec"]["strategy"]
     assert strategy["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     probe = container(overlay)["readinessProbe"]
-    assert probe["httpGet"] == {"path": "/readyz", "port": "http"}
+    assert probe["httpGet"] == {"path": "/readyz?exclude=store", "port": "http"}
     drain_s = float(environment(overlay)["CARDIOQUERY_DRAIN_S"])
     # Out of the load balancing before the port is closed ...
     assert drain_s > probe["periodSeconds"] * probe["failureThreshold"]
