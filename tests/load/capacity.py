@@ -89,7 +89,7 @@ def plan(rate: int, cost: Cost) -> Plan:
     Replicas: rate x CPU seconds / utilisation, rounded up, and one more for what fails or is
     rolled out; two at least.
     """
-    replicas = max(2, math.ceil(rate * cost.service_cpu_s / UTILISATION) + 1)
+    replicas = max(2, math.ceil(round(rate * cost.service_cpu_s / UTILISATION, 6)) + 1)
     memory_gib = replicas * MEMORY_REQUEST_MIB / 1024
     hourly = replicas * EUROS_PER_CORE_HOUR + memory_gib * EUROS_PER_GIB_HOUR
     return Plan(
