@@ -14,15 +14,17 @@ COMPOSE ?= docker compose
 ONNXRUNTIME ?= cpu
 # Recordings that `make demo` diagnoses besides its synthetic one.
 FILES ?=
-# How long `make fuzz` takes for each target.
+# How long `make fuzz` takes for each target, and `make soak` with how many workers.
 SECONDS ?= 60
+MINUTES ?= 20
+WORKERS ?= 1
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 RECIPE_ARGUMENTS := --config $(CONFIG) --shared $(SHARED)/data
 
-.PHONY: help setup run demo test check format train evaluate export bench fuzz dashboards check-deploy image secrets up compose-test sbom lock clean
+.PHONY: help setup run demo test check format train evaluate export bench fuzz soak dashboards check-deploy image secrets up compose-test sbom lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +69,8 @@ fuzz: .make/everything ## Fuzz the readers and the API, SECONDS for each target
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
 	FUZZ_EXAMPLES=$$((10 * $(SECONDS))) $(BIN)/python -m pytest -q tests/robustness/test_openapi.py
 
+soak: .make/everything ## Good, bad, cancelled and slow requests for MINUTES; writes docs/soak.json
+	$(BIN)/python -m tests.load.soak --minutes $(MINUTES) --workers $(WORKERS)
 image: ## Build the service's container image; ONNXRUNTIME=gpu for CUDA
 	@$(COMPOSE) version >/dev/null 2>&1 || { echo "$(COMPOSE) does not work:" \
 	  "install Docker's compose, or name another in COMPOSE" >&2; exit 1; }

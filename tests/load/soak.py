@@ -1,0 +1,183 @@
+"""A soak: many minutes of good, bad, cancelled and slow requests: `make soak MINUTES=20`.
+
+Every good answer is compared, to the last bit, with what the engine gives in this process. The
+server's memory, files and threads are sampled; after a warm-up they have to stay flat. Writes
+docs/soak.json and ends with 1 if anything was wrong.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
+from typing import Any, NamedTuple
+
+import psutil
+from rich.console import Console
+from scipy.stats import theilslopes
+
+from ecg_core.readers import UploadedFile
+from service.api.presenters import diagnosis
+from service.diagnosis import DiagnosisRequest
+from service.metrics import Metrics
+from service.runtime import Runtime, load_runtime
+from service.settings import Settings
+from tests.builders import make_csv, make_recording, make_wfdb, make_wfdb_zip
+from tests.e2e.conftest import running
+from tests.load.soak_clients import Question, SoakClient, Tally
+
+OUTPUT = Path(__file__).resolve().parents[2] / "docs" / "soak.json"
+SAMPLE_S = 2.0
+WARM_UP_PART = 0.3
+# Flat: what is left of a slope over the whole measured time stays below this.
+MAX_GROWTH_MB = 20.0
+QUERIES = (
+    ("atrial fibrillation", "sinus rhythm", "LBBB"),
+    ("no atrial fibrillation", "Vorhofflimmern", "acute inferior STEMI"),
+    ("broad notched wave", "peaked wave with a wide base", "LBBB"),
+    ("left ventricular hypertrophy",),
+)
+
+
+class Sample(NamedTuple):
+    """The server at one time; all its processes together."""
+
+    seconds: float
+    rss_mb: float
+    files: int
+    threads: int
+
+
+def questions(runtime: Runtime) -> list[Question]:
+    """Recordings of several kinds, each with each set of queries, and their findings."""
+    uploads: list[Sequence[UploadedFile]] = []
+    for rate_bpm in (50.0, 75.0, 120.0):
+        recording = make_recording(heart_rate_bpm=rate_bpm)
+        uploads += [make_wfdb(recording), [make_wfdb_zip(make_wfdb(recording))]]
+    uploads += [make_csv(make_recording(sampling_rate_hz=250.0))]
+    uploads += [make_wfdb(make_recording(duration_s=30.0))]
+    return [_question(runtime, files, queries) for files in uploads for queries in QUERIES]
+
+
+def _question(runtime: Runtime, files: Sequence[UploadedFile], queries: Sequence[str]) -> Question:
+    found = runtime.engine.diagnose(DiagnosisRequest(tuple(files), tuple(queries)))
+    answer = json.loads(diagnosis(found, runtime.bundle, "").model_dump_json())
+    return Question(files, queries, answer["findings"])
+
+
+def sample(pid: int, started: float) -> Sample:
+    """The server now."""
+    root = psutil.Process(pid)
+    processes = [root, *root.children(recursive=True)]
+    return Sample(
+        round(time.monotonic() - started, 1),
+        round(sum(process.memory_info().rss for process in processes) / 1e6, 1),
+        sum(process.num_fds() for process in processes),
+        sum(process.num_threads() for process in processes),
+    )
+
+
+def soak(pid: int, url: str, stated: argparse.Namespace, tally: Tally) -> list[Sample]:
+    """Let the clients run, and sample the server meanwhile."""
+    with TemporaryDirectory() as folder:
+        runtime = load_runtime(Settings(store_path=Path(folder, "soak.sqlite3")), Metrics())
+        asked = questions(runtime)
+        runtime.close()
+    stop = Event()
+    clients = [SoakClient(url, asked, seed, tally) for seed in range(stated.clients)]
+    threads = [Thread(target=client.run, args=(stop,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    started = time.monotonic()
+    samples = []
+    try:
+        while time.monotonic() - started < 60 * stated.minutes:
+            time.sleep(SAMPLE_S)
+            samples.append(sample(pid, started))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    time.sleep(SAMPLE_S)
+    return [*samples, sample(pid, started)]
+
+
+def flatness(samples: Sequence[Sample]) -> dict[str, Any]:
+    """Whether memory, files and threads stayed where they were after the warm-up."""
+    warm = samples[int(WARM_UP_PART * len(samples)) :]
+    hours = [each.seconds / 3600 for each in warm]
+    slope, _, low, high = theilslopes([each.rss_mb for each in warm], hours)
+    growth_mb = slope * (hours[-1] - hours[0])
+    return {
+        "rss_mb": {
+            "after_warm_up": warm[0].rss_mb,
+            "median": statistics.median(each.rss_mb for each in warm),
+            "highest": max(each.rss_mb for each in samples),
+            "at_the_end": samples[-1].rss_mb,
+            "slope_mb_per_hour": [round(float(value), 1) for value in (slope, low, high)],
+            "growth_mb": round(float(growth_mb), 2),
+        },
+        "files": {"after_warm_up": warm[0].files, "at_the_end": samples[-1].files},
+        "threads": {"after_warm_up": warm[0].threads, "at_the_end": samples[-1].threads},
+        "is_flat": bool(growth_mb < MAX_GROWTH_MB),
+    }
+
+
+def report(stated: argparse.Namespace, tally: Tally, samples: Sequence[Sample]) -> dict[str, Any]:
+    """All figures."""
+    cuts = statistics.quantiles(tally.latencies_s, n=100, method="inclusive")
+    milliseconds = {f"p{n}": round(1000 * cuts[n - 1], 1) for n in (50, 95, 99)}
+    return {
+        "command": f"make soak MINUTES={stated.minutes:g} WORKERS={stated.workers}",
+        "machine": {
+            "date": datetime.now(UTC).date().isoformat(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "cores": psutil.cpu_count(),
+            "load": [round(value, 1) for value in os.getloadavg()],
+            "python": platform.python_version(),
+        },
+        "minutes": stated.minutes,
+        "clients": stated.clients,
+        "workers": stated.workers,
+        "redis": bool(stated.redis_url),
+        "requests": dict(sorted(tally.outcomes.items())),
+        "wrong": tally.wrong[:20],
+        "good_latency_ms": milliseconds,
+        **flatness(samples),
+    }
+
+
+def main() -> int:
+    """Soak, print, write down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--clients", type=int, default=6)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--redis-url", default="")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    stated = parser.parse_args()
+    tally = Tally()
+    with TemporaryDirectory() as folder:
+        options: dict[str, object] = {
+            "store_path": Path(folder, "conditions.sqlite3"),
+            "workers": stated.workers,
+        }
+        if stated.redis_url:
+            options["redis_url"] = stated.redis_url
+        with running(Path(folder, "log"), options) as server:
+            samples = soak(server.process.pid, server.url, stated, tally)
+    figures = report(stated, tally, samples)
+    stated.output.write_text(json.dumps(figures, indent=2) + "\n")
+    Console().print_json(data=figures)
+    return 0 if figures["is_flat"] and not tally.wrong else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
