@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -46,7 +47,17 @@ def fuzz_one(name: str, arguments: list[str]) -> None:
     """Fuzz one target in this process, until libFuzzer ends it."""
     with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
         from tests.fuzz.targets import TARGETS
-    atheris.Setup([sys.argv[0], *arguments], TARGETS[name])
+
+    def keeping(data: bytes) -> None:
+        try:
+            TARGETS[name](data)
+        except BaseException:
+            # libFuzzer does not always write down what a Python exception ended.
+            found = CORPUS / name / f"found-{sha256(data).hexdigest()[:12]}.bin"
+            found.write_bytes(data)
+            raise
+
+    atheris.Setup([sys.argv[0], *arguments], keeping)
     atheris.Fuzz()
 
 
