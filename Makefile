@@ -71,6 +71,7 @@ fuzz: .make/everything ## Fuzz the readers and the API, SECONDS for each target
 
 soak: .make/everything ## Good, bad, cancelled and slow requests for MINUTES; writes docs/soak.json
 	$(BIN)/python -m tests.load.soak --minutes $(MINUTES) --workers $(WORKERS)
+
 image: ## Build the service's container image; ONNXRUNTIME=gpu for CUDA
 	@$(COMPOSE) version >/dev/null 2>&1 || { echo "$(COMPOSE) does not work:" \
 	  "install Docker's compose, or name another in COMPOSE" >&2; exit 1; }

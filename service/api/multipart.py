@@ -57,7 +57,7 @@ async def read_multipart(
     collector = _Collector(max_parts)
     try:
         parser = MultipartParser(options[b"boundary"], collector.callbacks())
-        async for chunk in chunks:
+        async for chunk in _from_first_boundary(chunks):
             parser.write(chunk)
         parser.finalize()
     except (FormParserError, KeyError) as error:
@@ -65,6 +65,19 @@ async def read_multipart(
     if not collector.ended:
         raise UnreadableRequest
     return collector.parts
+
+
+async def _from_first_boundary(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The body without line ends at its start.
+
+    After one, the parser (0.0.34) passes over all that stands before the next hyphen of the same
+    chunk, but not of the next: what is read would depend on how the body was cut.
+    """
+    begun = False
+    async for chunk in chunks:
+        rest = chunk if begun else chunk.lstrip(b"\r\n")
+        begun = begun or bool(rest)
+        yield rest
 
 
 class _Collector:

@@ -13,6 +13,7 @@ import sys
 import time
 from hashlib import sha256
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
@@ -31,7 +32,9 @@ TARGET_NAMES = (
 )
 # By the clock on the wall, so that a busy machine is no find; the replay measures processor time.
 MAX_INPUT_S = 10
-MAX_MEMORY_MB = 512
+# Of one input. The fuzzer itself grows with what it remembers, so it is given more.
+MAX_GROWTH_MB = 256
+MAX_MEMORY_MB = 2048
 MAX_INPUT_BYTES = 16_384
 _FINAL = re.compile(r"stat::number_of_executed_units:\s+(\d+)|stat::peak_rss_mb:\s+(\d+)")
 
@@ -50,7 +53,10 @@ def fuzz_one(name: str, arguments: list[str]) -> None:
 
     def keeping(data: bytes) -> None:
         try:
+            before_kb = getrusage(RUSAGE_SELF).ru_maxrss
             TARGETS[name](data)
+            if getrusage(RUSAGE_SELF).ru_maxrss - before_kb > 1024 * MAX_GROWTH_MB:
+                raise MemoryError(f"more than {MAX_GROWTH_MB} MB for one input")
         except BaseException:
             # libFuzzer does not always write down what a Python exception ended.
             found = CORPUS / name / f"found-{sha256(data).hexdigest()[:12]}.bin"

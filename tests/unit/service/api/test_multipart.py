@@ -57,6 +57,18 @@ def test_a_broken_form_is_refused_never_read_in_part(body: bytes) -> None:
         read(body)
 
 
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+def test_line_ends_before_the_form_are_passed_over(step: int) -> None:
+    assert read(b"\r\n\r\n\n" + FORM, step=step) == read(FORM)
+
+
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+@pytest.mark.parametrize("before", [b"\nrubbish", b"\r\nmore rubbish\r\n", b"rubbish\r\n"])
+def test_rubbish_before_the_form_is_refused_however_it_arrives(before: bytes, step: int) -> None:
+    with pytest.raises(UnreadableRequest):
+        read(before + FORM, step=step)
+
+
 @pytest.mark.parametrize("kind", ["", "application/json", "application/x-www-form-urlencoded"])
 def test_other_content_types_are_refused(kind: str) -> None:
     with pytest.raises(UnsupportedMediaType):
