@@ -1,8 +1,11 @@
 """Where cores are kept busy: off the event loop, so many at once, and so many waiting."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from math import ceil
 from typing import Protocol, TypeVar
 
 from starlette.requests import ClientDisconnect
@@ -10,6 +13,11 @@ from starlette.types import Receive
 
 from ecg_core.errors import DeadlineExceeded, Overloaded
 from service.deadline import Deadline
+
+# How long a piece of work takes, as long as none has been seen; and how fast that is forgotten.
+_FIRST_GUESS_S = 0.05
+_NEWEST_WEIGHT = 0.1
+_LONGEST_RETRY_S = 60
 
 T = TypeVar("T")
 
@@ -36,6 +44,8 @@ class WorkerPool:
         patient: int = 1,
     ) -> None:
         self._executor = ThreadPoolExecutor(running, thread_name_prefix="diagnosis")
+        self._places = running
+        self._usual_s = _FIRST_GUESS_S
         self._free = asyncio.Semaphore(running)
         self._max_waiting = waiting
         self._waiting = 0
@@ -49,6 +59,18 @@ class WorkerPool:
         """Whether the next piece of work would be refused."""
         return self._free.locked() and self._waiting >= self._max_waiting
 
+    def refuse_if_full(self) -> None:
+        """Refuse what could not be taken in now, before it costs anything.
+
+        Raises:
+            Overloaded: With the time in which what waits now will have been done.
+        """
+        if self.full:
+            ahead = self._waiting + self._places
+            raise Overloaded(
+                max(1, min(_LONGEST_RETRY_S, ceil(ahead * self._usual_s / self._places)))
+            )
+
     async def run(self, work: Callable[[], T], deadline: Deadline) -> T:
         """The result of `work`, which should ask `deadline` whether to go on.
 
@@ -59,8 +81,7 @@ class WorkerPool:
             Overloaded: Too many are waiting.
             DeadlineExceeded: The time was up before there was a result.
         """
-        if self.full:
-            raise Overloaded
+        self.refuse_if_full()
         return await self._run(work, deadline)
 
     async def run_patiently(self, work: Callable[[], T], deadline: Deadline) -> T:
@@ -94,7 +115,7 @@ class WorkerPool:
             self._free.release()
             raise
         self._running_level.inc()
-        result.add_done_callback(self._give_place_back)
+        result.add_done_callback(partial(self._give_place_back, time.monotonic()))
         try:
             async with asyncio.timeout(deadline.remaining_s):
                 return await asyncio.shield(result)
@@ -115,8 +136,9 @@ class WorkerPool:
             self._waiting -= 1
             self._waiting_level.dec()
 
-    def _give_place_back(self, result: "asyncio.Future[T]") -> None:
+    def _give_place_back(self, since: float, result: "asyncio.Future[T]") -> None:
         self._free.release()
+        self._usual_s += _NEWEST_WEIGHT * (time.monotonic() - since - self._usual_s)
         self._running_level.dec()
         if not result.cancelled():
             # Marks the exception as seen: if the caller has gone, nobody else will look.

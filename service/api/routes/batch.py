@@ -95,8 +95,7 @@ async def diagnose_batch(
     if as_lines and idempotency.record_id is not None:
         # Lines are gone once they are sent: only a document can be given again.
         raise InvalidIdempotencyKey
-    if runtime.workers.full:
-        raise Overloaded
+    runtime.workers.refuse_if_full()
     with ExitStack() as held:
         share = held.enter_context(budget.share())
         asked = await read_batch_request(request, settings, share)

@@ -90,9 +90,8 @@ async def diagnose(
     idempotency: TheIdempotency,
 ) -> Response:
     """Take in one recording and rank the queries, or all registered conditions, by probability."""
-    if runtime.workers.full:
-        # Before the upload is taken in: that would only cost time and memory.
-        raise Overloaded
+    # Before the upload is taken in: that would only cost time and memory.
+    runtime.workers.refuse_if_full()
     with budget.share() as share:
         asked = await read_diagnosis_request(request, settings, share)
         metrics.answers.upload(share.taken)

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -78,6 +79,26 @@ def test_what_cannot_wait_is_refused_at_once_and_there_is_room_again_later() -> 
             assert await b.start(lambda: "fourth") == "fourth"
 
     asyncio.run(scenario())
+
+
+def test_a_refusal_says_when_there_will_be_room() -> None:
+    async def retry_after_s(waiting: int, work_s: float) -> int:
+        gate = Gate()
+        async with bench(running=1, waiting=waiting) as b:
+            for _ in range(50):
+                await b.start(lambda: time.sleep(work_s))
+            tasks = [b.start(gate.pass_through) for _ in range(1 + waiting)]
+            await settled(lambda: b.pool.full)
+            with pytest.raises(Overloaded) as refused:
+                b.pool.refuse_if_full()
+            gate.open()
+            await asyncio.gather(*tasks)
+            b.pool.refuse_if_full()
+        return refused.value.retry_after_s
+
+    assert asyncio.run(retry_after_s(waiting=1, work_s=0.0)) == 1
+    # 301 pieces of 10 ms take 3 s, more where threads wake late; never more than the most.
+    assert 3 <= asyncio.run(retry_after_s(waiting=300, work_s=0.01)) <= 60
 
 
 def test_work_that_fails_hurts_only_its_own_caller() -> None:
