@@ -21,6 +21,7 @@ from service.api.openapi import describe
 from service.api.routes import ROUTERS
 from service.errors import PROBLEM_TYPES, add_error_handlers
 from service.idempotency.memory import MemoryRecords
+from service.idempotency.turns import REPLAYED_HEADER, STORED_HEADER
 from service.inference.protocols import ProviderUnavailable
 from service.metrics import Metrics
 from service.queries.store import StoreUnavailable
@@ -28,6 +29,9 @@ from service.reload import announce_model
 from service.runtime import RuntimeLoader, RuntimeReloader, load_runtime, reload_runtime
 from service.settings import Settings
 from service.telemetry import REQUEST_ID_HEADER, TelemetryMiddleware
+from service.tracing.choice import make_tracer
+from service.tracing.context import PARENT_HEADER, RESPONSE_HEADER, STATE_HEADER
+from service.tracing.spans import ContextOnly
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +71,7 @@ def create_app(
     )
     app.state.runtime = None
     app.state.draining = False
+    app.state.tracer = ContextOnly()
     _add_middleware(app, settings)
     add_error_handlers(app)
     guards = guards_of(ROUTERS)
@@ -80,14 +85,31 @@ def create_app(
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """From the inside to the outside."""
     app.add_middleware(AuditMiddleware, audit=app.state.audit)
-    app.add_middleware(TelemetryMiddleware, metrics=app.state.metrics)
+    app.add_middleware(
+        TelemetryMiddleware, metrics=app.state.metrics, tracer=lambda: app.state.tracer
+    )
     if settings.cors_allowed_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_allowed_origins,
             allow_methods=("GET", "POST", "DELETE"),
-            allow_headers=("Authorization", "Content-Type", "Idempotency-Key", REQUEST_ID_HEADER),
-            expose_headers=("Location", "RateLimit", "Retry-After", REQUEST_ID_HEADER),
+            allow_headers=(
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                REQUEST_ID_HEADER,
+                PARENT_HEADER,
+                STATE_HEADER,
+            ),
+            expose_headers=(
+                "Location",
+                "RateLimit",
+                "Retry-After",
+                REPLAYED_HEADER,
+                STORED_HEADER,
+                REQUEST_ID_HEADER,
+                RESPONSE_HEADER,
+            ),
         )
     app.add_middleware(ResponseHeadersMiddleware)
 
@@ -103,6 +125,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     state.reloading = asyncio.Lock()
     try:
+        state.tracer = make_tracer(state.settings, app.version, state.metrics)
         state.runtime = await asyncio.to_thread(state.load, state.settings, state.metrics)
     except Exception as error:
         # No request has been seen yet, so the message can hold nobody's data.
@@ -119,6 +142,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(runtime.close)
         state.access.close()
         state.audit.close()
+        await asyncio.to_thread(state.tracer.close)
 
 
 def _version() -> str:

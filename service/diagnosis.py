@@ -19,7 +19,7 @@ from service.inference.protocols import EcgEncoder, Fusion
 from service.queries.embeddings import AskedQuery, QueryEmbeddings
 from service.queries.familiarity import FamiliarityJudge, Standing
 from service.queries.resolver import QueryResolver
-from service.stages import StageClock
+from service.stages import Stage, StageClock
 
 _WATCHED_TEXTS = 50
 
@@ -80,6 +80,7 @@ class Diagnosis:
         findings: As many as were asked for, the most probable first.
         durations_s: Seconds by stage.
         statistics: What is watched for drift.
+        stages: When each stage ran.
     """
 
     recording: Recording
@@ -88,6 +89,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     durations_s: Mapping[str, float]
     statistics: "AnswerStatistics"
+    stages: tuple[Stage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,7 @@ class DiagnosisEngine:
                 top_probability=_top_probability(findings),
                 similarities=_similarities(queries, standings),
             ),
+            tuple(clock.stages),
         )
 
     def _read(

@@ -23,6 +23,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+def method_label(method: str) -> str:
+    """The method of a request, if it is one of HTTP's: any other is the caller's own text."""
+    return method if method in _METHODS else "other"
+
+
 class Metrics:
     """The metrics of one app, in a registry of their own: several apps can share a process.
 
@@ -63,6 +68,9 @@ class Metrics:
         )
         self._batch_recordings = self._counter(
             "batch_recordings", "Recordings of batches by the status of their answer", "status"
+        )
+        self._spans = self._counter(
+            "spans_exported", "Spans by whether the collector took them", "result"
         )
         self._idempotency = self._counter(
             "idempotency", "Requests with an Idempotency-Key by what became of them", "result"
@@ -105,7 +113,7 @@ class Metrics:
 
     def request(self, route: str, method: str, status: int, duration_s: float) -> None:
         """Count a request that was answered, and how long that took."""
-        label = method if method in _METHODS else "other"
+        label = method_label(method)
         self._requests.labels(route, label, str(status)).inc()
         self._request_seconds.labels(route, label, f"{status // 100}xx").observe(duration_s)
 
@@ -177,6 +185,10 @@ class Metrics:
     def build(self, version: str, python: str) -> None:
         """Name the build in use."""
         self._build.labels(version, python).set(1)
+
+    def spans_exported(self, count: int, taken: bool) -> None:
+        """Count spans that were sent to the collector."""
+        self._spans.labels("taken" if taken else "lost").inc(count)
 
     def model(self, name: str, version: str, digest: str) -> None:
         """Name the model in use."""

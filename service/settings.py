@@ -162,6 +162,11 @@ class Settings(AccessSettings):
     """Largest answer that is kept. A larger one is given once, and says so in
     `Idempotency-Stored`; a retry computes it anew."""
 
+    otlp_endpoint: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
+    """OpenTelemetry collector (OTLP over HTTP, without `/v1/traces`) that gets a span of every
+    request; needs the extra `otel`. Without it, trace contexts are taken, logged and answered, and
+    nothing is exported."""
+
     embedding_cache_entries: Annotated[int, Field(ge=1)] = 20_000
     """Free-text queries whose embeddings are kept (about 2 kB each). A query that was dropped is
     embedded anew, some milliseconds slower, with the same answer."""

@@ -3,6 +3,16 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a request's work, in seconds of `time.perf_counter`."""
+
+    name: str
+    started: float
+    ended: float
 
 
 class StageClock:
@@ -10,6 +20,7 @@ class StageClock:
 
     def __init__(self) -> None:
         self.durations_s: dict[str, float] = {}
+        self.stages: list[Stage] = []
         self._started = time.perf_counter()
 
     @contextmanager
@@ -19,8 +30,9 @@ class StageClock:
         try:
             yield
         finally:
-            passed = time.perf_counter() - started
-            self.durations_s[name] = self.durations_s.get(name, 0.0) + passed
+            ended = time.perf_counter()
+            self.durations_s[name] = self.durations_s.get(name, 0.0) + ended - started
+            self.stages.append(Stage(name, started, ended))
 
     def finish(self) -> dict[str, float]:
         """The stages, and `total` since the clock was made."""

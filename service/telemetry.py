@@ -1,4 +1,4 @@
-"""What a request leaves behind: its id, one JSON log line, and metrics. Nothing about a patient.
+"""What a request leaves behind: its id, one JSON log line, metrics, its span. Nothing of a patient.
 
 No log line, metric label or header holds signal data, file names, header comments, query texts or
 query strings; a route is named by its template.
@@ -11,7 +11,7 @@ import secrets
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 
@@ -21,7 +21,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecg_core.errors import EcgError
 from service.errors import INTERNAL_ERROR, error_response, http_problem_type, problem_type
-from service.metrics import Metrics
+from service.metrics import Metrics, method_label
+from service.tracing.context import RESPONSE_HEADER, TraceContext, caller_context
+from service.tracing.spans import ContextOnly, RequestTrace, Tracer
 
 REQUEST_ID_HEADER = "X-Request-ID"
 CLIENT_CLOSED_REQUEST = 499
@@ -52,19 +54,24 @@ def server_timing(durations_s: Mapping[str, float]) -> str:
 class TelemetryMiddleware:
     """Gives each request an id, answers what nobody else caught, and writes down how it went."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, tracer: Callable[[], Tracer] = ContextOnly
+    ) -> None:
         self._app = app
         self._metrics = metrics
+        self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; other scopes pass through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = request_id_of(Headers(scope=scope))
-        scope.setdefault("state", {})["request_id"] = request_id
+        headers = Headers(scope=scope)
+        request_id = request_id_of(headers)
+        trace = RequestTrace(self._tracer().begin(caller_context(headers)))
+        scope.setdefault("state", {}).update(request_id=request_id, trace=trace)
         started = time.perf_counter()
-        response = _ObservedSend(send, request_id)
+        response = _ObservedSend(send, request_id, trace.span.context)
         try:
             await self._app(scope, receive, response)
         except ClientDisconnect:
@@ -78,7 +85,8 @@ class TelemetryMiddleware:
             self._write_down(scope, response.status, time.perf_counter() - started)
 
     def _write_down(self, scope: Scope, status: int | None, duration_s: float) -> None:
-        state, method = scope["state"], scope["method"]
+        state, method = scope["state"], method_label(scope["method"])
+        trace: RequestTrace = state["trace"]
         route = getattr(scope.get("route"), "path", "unmatched")
         # Nothing was sent: the server went down, or the client did.
         status = CLIENT_CLOSED_REQUEST if status is None else status
@@ -87,12 +95,14 @@ class TelemetryMiddleware:
         if status >= 400 and status != CLIENT_CLOSED_REQUEST:
             self._metrics.error(_problem_slug(error, status))
         self._metrics.answers.refused(error)
+        trace.end(method, route, status)
+        named = {"request_id": state["request_id"], "trace_id": trace.span.context.trace_id}
         if error is not None and (status == INTERNAL_ERROR.status or error.__cause__):
-            _log.error("failed", exc_info=error, extra={"request_id": state["request_id"]})
+            _log.error("failed", exc_info=error, extra=named)
         _log.info(
             "request",
             extra={
-                "request_id": state["request_id"],
+                **named,
                 "method": method,
                 "route": route,
                 "status": status,
@@ -102,17 +112,17 @@ class TelemetryMiddleware:
 
 
 class _ObservedSend:
-    """Adds the request's id to the response and remembers its status."""
+    """Adds the request's ids to the response and remembers its status."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, context: TraceContext) -> None:
         self._send = send
-        self._request_id = request_id
+        self._ids = {REQUEST_ID_HEADER: request_id, RESPONSE_HEADER: context.header()}
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)[REQUEST_ID_HEADER] = self._request_id
+            MutableHeaders(scope=message).update(self._ids)
         await self._send(message)
 
 
@@ -141,7 +151,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-_EXTRA = ("request_id", "method", "route", "status", "duration_ms")
+_EXTRA = ("request_id", "trace_id", "method", "route", "status", "duration_ms")
 _OUR_LOGGERS = ("service", "ecg_core", "cardioquery", "uvicorn")
 
 

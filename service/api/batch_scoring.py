@@ -30,6 +30,7 @@ class BatchScorer:
         deadline: Of the whole batch, waiting included.
         seconds_each: Longest time for computing one answer.
         request_id: Stands in every answer.
+        failed: How many recordings have a problem so far.
         retry_pays: Whether a recording had no answer for a reason that is not its own.
     """
 
@@ -39,6 +40,7 @@ class BatchScorer:
     deadline: Deadline
     seconds_each: float
     request_id: str
+    failed: int = 0
     retry_pays: bool = False
 
     async def answer(self, index: int) -> ItemAnswer:
@@ -77,6 +79,7 @@ class BatchScorer:
         problem = problem_of(error, self.request_id)
         if problem.status == INTERNAL_ERROR.status:
             _log.error("failed", exc_info=error, extra={"request_id": self.request_id})
+        self.failed += 1
         self.retry_pays |= problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         self.metrics.error(problem_slug(problem))
         self.metrics.answers.refused(error)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.access.control import access_record
 from service.api.dependencies import TheMetrics, TheRuntime, TheSettings
 from service.errors import error_response
 from service.idempotency.keys import record_id, stated_key
@@ -70,9 +71,7 @@ def get_idempotency(
 
 def caller_id(request: Request) -> str:
     """Who asks: keys of one caller mean nothing to another. Without API keys, all are one."""
-    record = request.scope["state"].get("access")
-    key_id: str | None = getattr(record, "key_id", None)
-    return "" if key_id is None else key_id
+    return access_record(request).key_id or ""
 
 
 TheIdempotency = Annotated[Idempotency, Depends(get_idempotency)]

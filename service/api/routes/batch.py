@@ -40,6 +40,7 @@ from service.idempotency.errors import (
     InvalidIdempotencyKey,
 )
 from service.idempotency.keys import diagnosis_fingerprint
+from service.tracing.spans import RequestTrace
 from service.workers import unless_disconnected
 
 # Time for a client to take the last answers once the batch's deadline has passed.
@@ -115,8 +116,21 @@ async def diagnose_batch(
                 runtime, metrics, batch, deadline, settings.request_deadline_s,
                 request.state.request_id,
             )  # fmt: skip
+            held.callback(_note, request.state.trace, scorer)
             response = BatchResponse(_run(scorer, held.pop_all()), as_lines=as_lines)
             return turn.kept(response, lambda: not scorer.retry_pays)
+
+
+def _note(trace: RequestTrace, scorer: BatchScorer) -> None:
+    """When it is over: no spans of the single recordings, of which there may be thousands."""
+    trace.note(
+        {
+            "cardioquery.model.digest": scorer.runtime.bundle.digest,
+            "cardioquery.queries": len(scorer.batch.asked.queries),
+            "cardioquery.recordings": len(scorer.batch.recordings),
+            "cardioquery.recordings.failed": scorer.failed,
+        }
+    )
 
 
 def _run(scorer: BatchScorer, held: ExitStack) -> BatchRun:

@@ -43,6 +43,7 @@ from service.idempotency.errors import (
 from service.idempotency.keys import diagnosis_fingerprint
 from service.metrics import Metrics
 from service.runtime import Runtime
+from service.stages import Stage
 from service.telemetry import server_timing
 from service.workers import unless_disconnected
 
@@ -53,6 +54,7 @@ class _Answer(NamedTuple):
     diagnosis: Diagnosis
     response: Response
     durations_s: dict[str, float]
+    queued: Stage
 
 
 @router.post(
@@ -103,25 +105,33 @@ async def diagnose(
             submitted = time.perf_counter()
 
             def work() -> _Answer:
-                waited_s = time.perf_counter() - submitted
-                return _answer(runtime, asked, deadline, request.state.request_id, waited_s)
+                queued = Stage("queue", submitted, time.perf_counter())
+                return _answer(runtime, asked, deadline, request.state.request_id, queued)
 
             running = runtime.workers.run(work, deadline)
             answer = await unless_disconnected(request.receive, running)
             _count(metrics, answer)
+            request.state.trace.note(
+                {
+                    "cardioquery.model.digest": runtime.bundle.digest,
+                    "cardioquery.recording.format": answer.diagnosis.recording.format,
+                    "cardioquery.queries": len(asked.queries),
+                },
+                (answer.queued, *answer.diagnosis.stages),
+            )
             return turn.kept(answer.response)
 
 
 def _answer(
-    runtime: Runtime, asked: DiagnosisRequest, deadline: Deadline, request_id: str, waited_s: float
+    runtime: Runtime, asked: DiagnosisRequest, deadline: Deadline, request_id: str, queued: Stage
 ) -> _Answer:
     """Runs in a worker: with thousands of findings, writing the answer takes its time as well."""
     deadline.check()
     found = runtime.engine.diagnose(asked, deadline.check)
-    durations_s = {"queue": waited_s, **found.durations_s}
+    durations_s = {"queue": queued.ended - queued.started, **found.durations_s}
     headers = {"Server-Timing": server_timing(durations_s)}
     response = json_response(diagnosis(found, runtime.bundle, request_id), headers=headers)
-    return _Answer(found, response, durations_s)
+    return _Answer(found, response, durations_s, queued)
 
 
 def _count(metrics: Metrics, answer: _Answer) -> None:

@@ -94,6 +94,13 @@ def test_one_line_a_request_names_the_routes_template(caplog: pytest.LogCaptureF
     }
 
 
+def test_a_method_that_is_none_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    call(fine, method="MUSTERMANN")
+    (record,) = caplog.records
+    assert json.loads(JsonFormatter().format(record))["method"] == "other"
+
+
 def test_an_unexpected_error_is_answered_and_logged_without_its_message(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
