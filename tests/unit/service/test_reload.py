@@ -30,6 +30,7 @@ class FakeBundle:
 @dataclass(frozen=True)
 class FakeRuntime:
     bundle: FakeBundle
+    reference: None = None
 
 
 OLD, NEW = FakeRuntime(FakeBundle("old")), FakeRuntime(FakeBundle("new"))
