@@ -68,12 +68,22 @@ def supervised(
     """The exit code of a supervisor in this thread, while a script runs in another one."""
     listener = socket.create_server(("127.0.0.1", 0))
     supervisor = Supervisor(partial(worker, folder), 2, listener, folder, stop_within_s)
-    other = threading.Thread(target=script)
+    failures: list[AssertionError] = []
+
+    def follow() -> None:
+        try:
+            script()
+        except AssertionError as error:
+            failures.append(error)
+            stop()  # or the supervisor would wait for ever for a script that has given up
+
+    other = threading.Thread(target=follow)
     other.start()
     try:
         return supervisor.run()
     finally:
         other.join()
+        assert failures == []
         assert listener.fileno() == -1
 
 
@@ -110,9 +120,12 @@ def test_a_killed_worker_is_replaced_and_its_gauges_are_dropped(tmp_path: Path) 
 
 
 def test_every_worker_is_told_to_reload_once(tmp_path: Path) -> None:
+    # Under nohup it is ignored, elsewhere not.
+    before = signal.getsignal(signal.SIGHUP)
+
     def script() -> None:
         # Before they are ready: none may die of it.
-        wait_for(lambda: signal.getsignal(signal.SIGHUP) != signal.SIG_DFL)
+        wait_for(lambda: signal.getsignal(signal.SIGHUP) != before)
         os.kill(os.getpid(), signal.SIGHUP)
         wait_for(lambda: count(tmp_path, "reload") == 2)
         stop()
