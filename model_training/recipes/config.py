@@ -68,6 +68,25 @@ def load_config(path: Path) -> RunConfig:
     return RunConfig.model_validate(yaml.safe_load(path.read_text()))
 
 
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that every recipe takes."""
+    parser.add_argument("--config", type=Path, required=True, help="YAML file of the run")
+    parser.add_argument("--shared", type=Path, required=True, help="folder with ptb-xl/ and so on")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for all runs")
+
+
+def run_from(arguments: argparse.Namespace) -> Run:
+    """The run that the arguments of `add_run_arguments` name; makes its folder.
+
+    Raises:
+        pydantic.ValidationError: The configuration is not valid; every fault is listed.
+    """
+    config = load_config(arguments.config)
+    folder = arguments.runs / config.name
+    folder.mkdir(parents=True, exist_ok=True)
+    return Run(config, arguments.shared, folder)
+
+
 def read_run(description: str | None) -> Run:
     """Read the arguments that every recipe takes.
 
@@ -76,11 +95,5 @@ def read_run(description: str | None) -> Run:
         pydantic.ValidationError: The configuration is not valid; every fault is listed.
     """
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--config", type=Path, required=True, help="YAML file of the run")
-    parser.add_argument("--shared", type=Path, required=True, help="folder with ptb-xl/ and so on")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for all runs")
-    arguments = parser.parse_args()
-    config = load_config(arguments.config)
-    folder = arguments.runs / config.name
-    folder.mkdir(parents=True, exist_ok=True)
-    return Run(config, arguments.shared, folder)
+    add_run_arguments(parser)
+    return run_from(parser.parse_args())

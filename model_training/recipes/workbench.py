@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ecg_core.conditions import Catalogue, Condition
 from model_training.data.ptbxl import VALIDATION_FOLD, LabelledRecordings, load_ptbxl
+from model_training.entities.masking import LeftOut
 from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.fusion import masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
@@ -29,6 +30,7 @@ class Workbench:
         embedder: Makes query embeddings.
         network: With fresh weights until `restore`.
         fixed: A classifier with fixed outputs on an encoder of its own: warm-up and reference.
+        left_out: What training must know nothing of: no label, no wording, no mention.
     """
 
     run: Run
@@ -36,6 +38,7 @@ class Workbench:
     embedder: QueryEmbedder
     network: CardioQueryNetwork
     fixed: FixedOutputs
+    left_out: LeftOut | None = None
 
     @property
     def network_file(self) -> Path:
@@ -59,9 +62,15 @@ class Workbench:
 
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
-        """The labelled conditions, in the order of the targets' columns."""
+        """The labelled conditions, in the order of the targets' columns.
+
+        Their wordings are those that may be trained on.
+        """
         catalogue = Catalogue.load()
-        return tuple(catalogue.get(name) for name in self.recordings.conditions)
+        conditions = (catalogue.get(name) for name in self.recordings.conditions)
+        if self.left_out is None:
+            return tuple(conditions)
+        return tuple(self.left_out.redacted(condition) for condition in conditions)
 
     @cached_property
     def canonical(self) -> Tensor:
@@ -79,12 +88,19 @@ class Workbench:
         return float(masked_binary_cross_entropy(logits, targets))
 
 
-def open_workbench(run: Run) -> Workbench:
-    """Load data and text encoder, and make the networks with fresh weights from the run's seed."""
+def open_workbench(run: Run, left_out: LeftOut | None = None) -> Workbench:
+    """Load data and text encoder, and make the networks with fresh weights from the run's seed.
+
+    Args:
+        run: Configuration and folders.
+        left_out: Conditions that training is to know nothing of.
+    """
     config = run.config
     seed_everything(config.seed)
     text_encoder = TextEncoder(config.text_encoder)
     recordings = load_ptbxl(run.shared, config.preprocessing, Catalogue.load(), run.cache)
+    if left_out is not None:
+        recordings = recordings.without(left_out.conditions)
 
     def network() -> CardioQueryNetwork:
         return CardioQueryNetwork(
@@ -98,7 +114,7 @@ def open_workbench(run: Run) -> Workbench:
     warmed = network()
     fixed = FixedOutputs(warmed.encoder, warmed.fusion.memory.outputs)
     embedder = QueryEmbedder(text_encoder, config.prompts, run.cache)
-    return Workbench(run, recordings, embedder, network(), fixed)
+    return Workbench(run, recordings, embedder, network(), fixed, left_out)
 
 
 def restored_workbench(run: Run) -> Workbench:
