@@ -18,8 +18,9 @@ class MerlConfig(_Part):
 
     Attributes:
         learning_rate: The schedule's peak.
-        texts: What a recording is aligned with: its report, the names of its conditions, or at
-            each step one of the two by chance. Names stand in where there is no report.
+        texts: What a recording is aligned with: its report, its conditions in the wordings that
+            all methods train on, or at each step one of the two by chance. Where there is no
+            report the conditions stand in, and where there is no condition the report.
         dimension: Width of the common space.
         hidden: Width inside the projections.
         temperature: Of the contrastive softmax.

@@ -24,6 +24,11 @@ class Projection(nn.Module):
         return functional.normalize(self.layers(vectors), dim=-1)
 
 
+def same_text(numbers: Tensor) -> Tensor:
+    """Which of the items have the same text, shape (item, item), from the texts' numbers."""
+    return numbers.unsqueeze(0) == numbers.unsqueeze(1)
+
+
 def info_nce(left: Tensor, right: Tensor, same: Tensor, temperature: float) -> Tensor:
     """Symmetric InfoNCE (van den Oord et al. 2018).
 

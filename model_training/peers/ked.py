@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from model_training.models.fusion import masked_binary_cross_entropy
 from model_training.peers.config import KedConfig
-from model_training.peers.contrast import Projection, info_nce, pooled
+from model_training.peers.contrast import Projection, info_nce, pooled, same_text
 from model_training.peers.task import PeerTask, in_batches
-from model_training.peers.texts import TrainingTexts, training_texts
+from model_training.peers.texts import training_texts
 
 
 class KedNetwork(nn.Module):
@@ -44,6 +44,7 @@ class KedNetwork(nn.Module):
         super().__init__()
         text_dimension, dimension = known.shape[1], config.dimension
         self.encoder = encoder
+        self.temperature = config.temperature
         self.register_buffer("known", known)
         self.text_scale = math.sqrt(text_dimension) / 4  # unit vectors to values of order one
         self.query = nn.Linear(text_dimension, dimension)
@@ -70,6 +71,19 @@ class KedNetwork(nn.Module):
         decoded = self.decoder(asked, self.feature(features) + self.position)
         logits: Tensor = self.readout(decoded).squeeze(-1)
         return logits
+
+    def contrast(self, features: Tensor, texts: Tensor, numbers: Tensor) -> Tensor:
+        """InfoNCE between recordings and their texts; 0 where there is none.
+
+        Args:
+            features: Shape (recording, token, feature).
+            texts: Embeddings, shape (recording, text dimension).
+            numbers: Shape (recording,): equal where texts are.
+        """
+        if not len(features):
+            return features.sum()
+        own, named = self.of_recording(pooled(features)), self.of_text(texts)
+        return info_nce(own, named, same_text(numbers), self.temperature)
 
     def logits(self, windows: Tensor, query_embeddings: Tensor) -> Tensor:
         """Logits (recording, query), each query asked beside the others and all trained ones."""
@@ -99,9 +113,12 @@ def train_ked(task: PeerTask, config: KedConfig) -> KedNetwork:
 
     def loss_of(network: KedNetwork, batch: Tensor) -> Tensor:
         features = network.encoder(task.augment(task.windows[batch]))
-        logits = network.fuse(features, wordings.draw(task.noise))
+        queries = wordings.draw(task.noise)
+        logits = network.fuse(features, queries)
         supervised = masked_binary_cross_entropy(logits, task.targets[batch])
-        contrast = _contrast(network, features, texts, batch, config.temperature)
+        has = torch.from_numpy(texts.has_text[batch.numpy()])
+        embeddings, numbers = texts.draw(batch[has], queries)
+        contrast = network.contrast(features[has], embeddings, numbers)
         return supervised + config.contrastive_weight * contrast
 
     def validate(network: KedNetwork) -> float:
@@ -109,17 +126,3 @@ def train_ked(task: PeerTask, config: KedConfig) -> KedNetwork:
         return float(masked_binary_cross_entropy(logits, task.targets[task.validation_rows]))
 
     return task.fit(network, config.learning_rate, loss_of, validate)
-
-
-def _contrast(
-    network: KedNetwork, features: Tensor, texts: TrainingTexts, batch: Tensor, temperature: float
-) -> Tensor:
-    """Between the recordings of the batch that have a text, and those texts; 0 if none has."""
-    text = texts.draw(batch)
-    has = text >= 0
-    if not has.any():
-        return features.new_zeros(())
-    text = text[has]
-    same = text.unsqueeze(0) == text.unsqueeze(1)
-    own = network.of_recording(pooled(features[has]))
-    return info_nce(own, network.of_text(texts.embeddings[text]), same, temperature)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model_training.peers.config import MerlConfig
-from model_training.peers.contrast import Projection, info_nce, pooled
+from model_training.peers.contrast import Projection, info_nce, pooled, same_text
 from model_training.peers.task import PeerTask, in_batches
 from model_training.peers.texts import training_texts
 
@@ -59,30 +59,31 @@ class MerlNetwork(nn.Module):
 def train_merl(task: PeerTask, config: MerlConfig) -> MerlNetwork:
     """Train on the recordings that have a report or, for want of one, a condition to name."""
     texts = training_texts(task, config.texts)
+    wordings = task.wordings()
     network = MerlNetwork(
         task.encoder,
         config,
         feature_dimension=task.feature_dimension,
-        text_dimension=texts.embeddings.shape[1],
+        text_dimension=task.canonical.shape[1],
     )
 
+    def aligned(network: MerlNetwork, own: Tensor, rows: Tensor, queries: Tensor) -> Tensor:
+        embeddings, numbers = texts.draw(rows, queries)
+        named = network.of_text(embeddings)
+        return info_nce(own, named, same_text(numbers), config.temperature)
+
     def loss_of(network: MerlNetwork, batch: Tensor) -> Tensor:
-        text = texts.draw(batch)
         own, one, other = network.views(task.augment(task.windows[batch]))
-        same = text.unsqueeze(0) == text.unsqueeze(1)
-        aligned = info_nce(own, network.of_text(texts.embeddings[text]), same, config.temperature)
         itself = torch.eye(len(batch), dtype=torch.bool)
         unimodal = info_nce(one, other, itself, config.temperature)
-        return aligned + config.unimodal_weight * unimodal
+        loss = aligned(network, own, batch, wordings.draw(task.noise))
+        return loss + config.unimodal_weight * unimodal
 
     held = torch.from_numpy(texts.rows_with_text(task.validation_rows))
 
     def validate(network: MerlNetwork) -> float:
-        text = texts.of_recording[held, 0]
-        same = text.unsqueeze(0) == text.unsqueeze(1)
         own = in_batches(network, network, task.windows[held])
-        named = network.of_text(texts.embeddings[text])
-        return float(info_nce(own, named, same, config.temperature))
+        return float(aligned(network, own, held, task.canonical))
 
     rows = texts.rows_with_text(task.training_rows)
     return task.fit(network, config.learning_rate, loss_of, validate, rows)

@@ -27,13 +27,26 @@ class Scorer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a physician or a machine wrote of a recording.
+
+    Attributes:
+        text: Empty if there is no report.
+        is_readable: Whether it may be trained on: there is one, and it names nothing left out.
+    """
+
+    text: str
+    is_readable: bool
+
+
 @dataclass(frozen=True, eq=False)
 class PeerTask:
     """One training of one peer.
 
     Attributes:
         recordings: With the labels that may be trained on: a column that is not there is left out.
-        reports: For each recording its report, or None where there is none that may be read.
+        reports: One for each recording.
         conditions: In the order of the targets' columns, with the wordings that may be trained on.
         embedder: Makes query embeddings as the service does.
         encoder: The ECG encoder to start from; trained in place.
@@ -46,7 +59,7 @@ class PeerTask:
     """
 
     recordings: LabelledRecordings
-    reports: tuple[str | None, ...]
+    reports: tuple[Report, ...]
     conditions: tuple[Condition, ...]
     embedder: QueryEmbedder
     encoder: nn.Module

@@ -11,7 +11,7 @@ from ecg_core.conditions import Catalogue
 from model_training.data.ptbxl import LabelledRecordings
 from model_training.fitting import OptimiserConfig
 from model_training.models.ecg_encoder import EcgEncoder, EcgEncoderConfig
-from model_training.peers import PeerTask
+from model_training.peers import PeerTask, Report
 
 TEXT_DIMENSION = 24
 CONDITIONS = ("normal-ecg", "atrial-fibrillation", "sinus-tachycardia")
@@ -62,7 +62,7 @@ def make_task(tmp_path):
         catalogue = Catalogue.load()
         return PeerTask(
             recordings=recordings,
-            reports=reports or (None,) * len(recordings.ecg_ids),
+            reports=reports or (Report("", is_readable=False),) * len(recordings.ecg_ids),
             conditions=tuple(catalogue.get(name) for name in CONDITIONS),
             embedder=TextsByHash(),
             encoder=EcgEncoder(encoder, leads=12),
