@@ -24,11 +24,14 @@ class CodeSystem:
             a recording at hand has them.
         positive_only: Ids of conditions that the source mentions only now and then: where it is
             silent about one of them, that says nothing.
+        one_of: Ids of conditions one of which every recording has, such as the rhythms: where a
+            recording has none of them, the source is silent about all of them.
     """
 
     lookup: Lookup
     documented: frozenset[str] = frozenset()
     positive_only: frozenset[str] = frozenset()
+    one_of: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +98,7 @@ def labels_of(codes: Sequence[Codes | None], system: CodeSystem, catalogue: Cata
 
     A condition is 1 where a recording has its code or that of a narrower condition. It is 0 where
     the recording is labelled at all and the source uses the condition's own code somewhere (or is
-    documented to), unless it is one of `positive_only`. All else is NaN.
+    documented to), unless `positive_only` or `one_of` say otherwise. All else is NaN.
 
     Args:
         codes: Each recording's codes; None where it is not labelled.
@@ -111,10 +114,12 @@ def labels_of(codes: Sequence[Codes | None], system: CodeSystem, catalogue: Cata
     order = tuple(condition.id for condition in catalogue.conditions if condition.id in used)
     column = {condition_id: number for number, condition_id in enumerate(order)}
     silent = np.array([0.0 if name in denied else np.nan for name in order], dtype=np.float32)
+    undecided = silent.copy()
+    undecided[[column[name] for name in system.one_of if name in column]] = np.nan
     targets = np.full((len(codes), len(order)), np.nan, dtype=np.float32)
     for row, (held, present) in enumerate(zip(codes, positives, strict=True)):
         if held is not None:
-            targets[row] = silent
+            targets[row] = silent if present & system.one_of else undecided
             targets[row, [column[name] for name in present]] = 1.0
     return Labels(order, targets, dict(counts.most_common()))
 

@@ -31,6 +31,12 @@ _NORMAL_AS_SINUS_RHYTHM = {"426783006": "normal-ecg"}
 _RHYTHM_NOW_AND_THEN = ("sinus-rhythm",)
 
 
+def ptb_xl_system(catalogue: Catalogue) -> CodeSystem:
+    """PTB-XL: SCP-ECG codes; who has no rhythm statement has a rhythm all the same."""
+    rhythms = conditions_of_set(catalogue, "ptbxl_rhythm").values()
+    return CodeSystem(catalogue.by_scp, one_of=frozenset(rhythms))
+
+
 def chapman_system(catalogue: Catalogue) -> CodeSystem:
     """Chapman-Shaoxing-Ningbo: every recording is labelled with all classes of its list."""
     documented = conditions_of_set(catalogue, "csn").values()
