@@ -15,6 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
 from ecg_core.preprocessing import PreprocessingSpec
 from model_training.data.releases.base import OF_RECORDINGS, BrokenRelease, ReleaseFaultCode
 from model_training.data.releases.registry import RELEASES
@@ -49,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _request(options: argparse.Namespace) -> StoreRequest:
-    chosen = {"sampling_rate_hz": options.sampling_rate_hz, "window_s": options.window_s}
-    spec = PreprocessingSpec(**{name: value for name, value in chosen.items() if value})
+    stated = yaml.safe_load(options.config.read_text()) if options.config else {}
+    spec = PreprocessingSpec.model_validate(stated.get("preprocessing", {}))
     return StoreRequest(
         release=options.release,
         source=options.source,
@@ -92,8 +94,11 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="leave out and count recordings with this fault; may be given several times",
     )
-    parser.add_argument("--sampling-rate-hz", type=float, help="by default that of the service")
-    parser.add_argument("--window-s", type=float, help="by default that of the service")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help="YAML file of the training run, for its `preprocessing`; by default the service's",
+    )
     parser.add_argument("--sample-type", choices=["float16", "float32"], default="float16")
     parser.add_argument("--shard-recordings", type=int, default=256, help="redone after a kill")
     parser.add_argument("--verify", action="store_true", help="read it all again at the end")

@@ -22,6 +22,7 @@ _REFERENCE = "REFERENCE.csv"
 _LABELS = ("First_label", "Second_label", "Third_label")
 # The numbers 1 to 9 of REFERENCE.csv, as the benchmark calls the same classes.
 _CLASSES = ("NORM", "AFIB", "1AVB", "CLBBB", "CRBBB", "PAC", "VPC", "STD", "STE")
+_NUMBERS = frozenset("123456789")
 _RATE_HZ = 500.0
 _AS_CHALLENGE = "challenge"
 
@@ -64,7 +65,7 @@ class Cpsc2018:
     ) -> ListedRecording:
         source_id = row["Recording"].strip()
         numbers = [cell for column in _LABELS if (cell := row[column].strip().removesuffix(".0"))]
-        sound = bool(numbers) and all(cell in "123456789" for cell in numbers)
+        sound = bool(numbers) and all(cell in _NUMBERS for cell in numbers)
         if not sound:
             code = ReleaseFaultCode.MALFORMED_LABEL if numbers else ReleaseFaultCode.NOT_LABELLED
             faults.append(ReleaseFault(code, source_id))
