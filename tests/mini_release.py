@@ -1,0 +1,74 @@
+"""A small release of PTB-XL: simulated recordings, made-up labels, every file in its place."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from model_training.data.ptbxl import BENCHMARK_SETS
+from tests.builders import make_recording, make_wfdb
+
+CLASSES = {
+    "ptbxl_super": ["NORM", "CD"],
+    "ptbxl_sub": ["NORM", "CLBBB"],
+    "ptbxl_form": ["PVC"],
+    "ptbxl_rhythm": ["SR", "AFIB"],
+}
+RECORDINGS = 24
+FOLDS = [*range(1, 9), *range(1, 9), 9, 9, 9, 9, 10, 10, 10, 10]
+
+
+def codes_of(number: int) -> set[str]:
+    """Every combination of rhythm and conduction, in every fold that is evaluated."""
+    rhythm = {"AFIB"} if number % 2 else {"SR"}
+    return rhythm | ({"CLBBB", "CD"} if number % 4 > 1 else {"NORM"})
+
+
+def write_release(
+    folder: Path, codes: Callable[[int], set[str]] = codes_of, report: str = "{codes}"
+) -> Path:
+    """Write it; `{codes}` in the report stands for the recording's codes."""
+    records = folder / "ptb-xl/records100/00000"
+    records.mkdir(parents=True)
+    rows = []
+    for number, fold in enumerate(FOLDS):
+        recording = make_recording(sampling_rate_hz=100.0, heart_rate_bpm=50.0 + 3 * number)
+        for file in make_wfdb(recording):
+            name = f"{number:05d}_lr"
+            header = file.content.replace(b"record", name.encode())
+            content = header if file.suffix == ".hea" else file.content
+            (records / f"{name}{file.suffix}").write_bytes(content)
+        held = sorted(codes(number))
+        text = report.format(codes=" ".join(held))
+        rows.append((number, fold, text, str(dict.fromkeys((c for c in held if c != "CD"), 0.0))))
+    table = pd.DataFrame(rows, columns=["ecg_id", "strat_fold", "report", "scp_codes"])
+    table.to_csv(folder / "ptb-xl/ptbxl_database.csv", index=False)
+    for name, classes in CLASSES.items():
+        _write_set(folder / "zero-shot-benchmark/ptbxl", BENCHMARK_SETS[name], classes, codes)
+    return folder
+
+
+def _write_set(
+    folder: Path, name: str, classes: list[str], codes: Callable[[int], set[str]]
+) -> None:
+    (folder / name).mkdir(parents=True)
+    for part, folds in (("train", range(1, 9)), ("val", [9]), ("test", [10])):
+        rows = [
+            (number, number, fold, "", "", "", *(int(c in codes(number)) for c in classes))
+            for number, fold in enumerate(FOLDS)
+            if fold in folds
+        ]
+        head = ["ecg_id", "patient_id", "strat_fold", "filename_lr", "filename_hr", "labels"]
+        table = pd.DataFrame(rows, columns=[*head, *classes])
+        table.to_csv(folder / name / f"ptbxl_{name}_{part}.csv", index=False)
+
+
+def write_other_hospital(folder: Path, diagnoses: str) -> None:
+    """One recording of the Challenge with these SNOMED codes."""
+    hospital = folder / "other-hospitals/chapman-ningbo"
+    hospital.mkdir(parents=True)
+    for file in make_wfdb(matlab=True):
+        content = file.content
+        if file.suffix == ".hea":
+            content += f"#Dx: {diagnoses}\n".encode()
+        (hospital / file.name).write_bytes(content)
