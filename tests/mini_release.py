@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from model_training.data.ptbxl import BENCHMARK_SETS
-from tests.builders import make_recording, make_wfdb
+from tests.builders import make_recording
+from tests.release_builders import write_record
 
 CLASSES = {
     "ptbxl_super": ["NORM", "CD"],
@@ -14,7 +15,6 @@ CLASSES = {
     "ptbxl_form": ["PVC"],
     "ptbxl_rhythm": ["SR", "AFIB"],
 }
-RECORDINGS = 24
 FOLDS = [*range(1, 9), *range(1, 9), 9, 9, 9, 9, 10, 10, 10, 10]
 
 
@@ -29,15 +29,10 @@ def write_release(
 ) -> Path:
     """Write it; `{codes}` in the report stands for the recording's codes."""
     records = folder / "ptb-xl/records100/00000"
-    records.mkdir(parents=True)
     rows = []
     for number, fold in enumerate(FOLDS):
         recording = make_recording(sampling_rate_hz=100.0, heart_rate_bpm=50.0 + 3 * number)
-        for file in make_wfdb(recording):
-            name = f"{number:05d}_lr"
-            header = file.content.replace(b"record", name.encode())
-            content = header if file.suffix == ".hea" else file.content
-            (records / f"{name}{file.suffix}").write_bytes(content)
+        write_record(records / f"{number:05d}_lr", recording)
         held = sorted(codes(number))
         text = report.format(codes=" ".join(held))
         rows.append((number, fold, text, str(dict.fromkeys((c for c in held if c != "CD"), 0.0))))
@@ -65,10 +60,5 @@ def _write_set(
 
 def write_other_hospital(folder: Path, diagnoses: str) -> None:
     """One recording of the Challenge with these SNOMED codes."""
-    hospital = folder / "other-hospitals/chapman-ningbo"
-    hospital.mkdir(parents=True)
-    for file in make_wfdb(matlab=True):
-        content = file.content
-        if file.suffix == ".hea":
-            content += f"#Dx: {diagnoses}\n".encode()
-        (hospital / file.name).write_bytes(content)
+    stem = folder / "other-hospitals/chapman-ningbo/JS00001"
+    write_record(stem, matlab=True, comments=[f"#Dx: {diagnoses}"])

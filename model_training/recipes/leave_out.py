@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ecg_core.conditions import Catalogue
-from model_training.data.external import load_external
+from model_training.data.other_hospitals import OtherHospitals, load_other_hospitals
 from model_training.data.ptbxl import TEST_FOLD, VALIDATION_FOLD, load_ptbxl
 from model_training.entities.masking import LeftOut
 from model_training.leave_out import GROUPS, Group
@@ -89,19 +89,24 @@ def ask(bench: Workbench, scorer: Scorer, group: Group) -> Asked:
     conditions = [catalogue.get(name) for name in asked]
     queries = torch.from_numpy(bench.embedder.conditions(conditions))
     rows = whole.rows(VALIDATION_FOLD, TEST_FOLD)
-    external = load_external(run.shared / "other-hospitals", spec, catalogue)
-    logits = [scorer.logits(torch.from_numpy(whole.windows[rows]), queries)]
-    logits += [scorer.logits(w, queries).mean(dim=0, keepdim=True) for w in external.windows]
+    others = load_other_hospitals(run.shared, spec, catalogue)
+    windows = torch.from_numpy(np.concatenate([whole.windows[rows], others.windows]))
     similarity, nearest = (queries @ bench.canonical.T).max(dim=1)
     return Asked(
-        ids=np.array([*map(str, whole.ecg_ids[rows]), *external.ids]),
-        parts=np.array([*(f"fold {fold}" for fold in whole.folds[rows]), *external.hospitals]),
+        ids=np.array([*map(str, whole.ecg_ids[rows]), *others.recording_ids]),
+        parts=np.array([*(f"fold {fold}" for fold in whole.folds[rows]), *others.hospitals]),
         conditions=asked,
-        logits=torch.cat(logits).float().numpy(),
-        labels=np.concatenate([whole.targets[rows][:, columns], external.labels(asked)]),
+        logits=scorer.logits(windows, queries).float().numpy(),
+        labels=np.concatenate([whole.targets[rows][:, columns], _labels(others, asked)]),
         nearest=tuple(bench.recordings.conditions[row] for row in nearest.tolist()),
         similarity=similarity.numpy(),
     )
+
+
+def _labels(others: OtherHospitals, conditions: tuple[str, ...]) -> NDArray[np.float32]:
+    nothing = np.full(len(others.recording_ids), np.nan, dtype=np.float32)
+    said = dict(zip(others.conditions, others.targets.T, strict=True))
+    return np.stack([said.get(name, nothing) for name in conditions], axis=1)
 
 
 def leave_out(run: Run, group: Group, method: str, peers: PeersConfig) -> Path:
