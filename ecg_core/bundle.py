@@ -5,6 +5,7 @@ do not match their SHA-256.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -74,7 +75,7 @@ class Manifest(_Part):
     Attributes:
         conditions: Ids of the catalogue's conditions, one for each row of
             `condition_embeddings.npy`, shape (condition, dimension).
-        conditions_digest: SHA-256 of those conditions' rendered prompts; see `prompts_digest`.
+        conditions_digest: SHA-256 of those conditions' parts; see `parts_digest`.
         trained_conditions: Ids of the conditions that the model was trained on.
         files: SHA-256 of each file beside the manifest.
     """
@@ -119,9 +120,11 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def prompts_digest(prompts: list[tuple[str, ...]]) -> str:
-    """SHA-256 of rendered prompts, so that stale condition embeddings are noticed."""
-    return hashlib.sha256(repr(prompts).encode()).hexdigest()
+def parts_digest(parts: Sequence[tuple[tuple[str, ...], ...]]) -> str:
+    """SHA-256 of conditions' rendered parts, so that stale condition embeddings are noticed."""
+    # A condition of one part counts as its prompts, as before there were parts.
+    rendered = [part[0] if len(part) == 1 else part for part in parts]
+    return hashlib.sha256(repr(rendered).encode()).hexdigest()
 
 
 def load_bundle(folder: Path) -> Bundle:

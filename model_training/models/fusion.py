@@ -176,7 +176,16 @@ class CardiacFusion(nn.Module):
         return logits
 
 
-def masked_binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean binary cross-entropy over the targets that are not NaN; shapes (window, query)."""
+def masked_binary_cross_entropy(
+    logits: Tensor, targets: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Mean binary cross-entropy over the targets that are not NaN.
+
+    Args:
+        logits: Shape (window, query).
+        targets: The same shape, in [0, 1].
+        weights: Of each query's loss, shape (query,); 1 unless given.
+    """
     known = ~targets.isnan()
-    return functional.binary_cross_entropy_with_logits(logits[known], targets[known])
+    weight = None if weights is None else weights.expand_as(targets)[known]
+    return functional.binary_cross_entropy_with_logits(logits[known], targets[known], weight)

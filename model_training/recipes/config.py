@@ -28,6 +28,16 @@ class WordingsConfig(_Part):
     noise: Annotated[float, Field(ge=0, le=1)] = 0.1
 
 
+class SignsConfig(_Part):
+    """Measured signs as labels beside the conditions; see `model_training.signs`.
+
+    Attributes:
+        weight: Of a sign's loss; a condition's is 1.
+    """
+
+    weight: Annotated[float, Field(gt=0)] = 0.5
+
+
 class RunConfig(_Part):
     """Everything that shapes a run."""
 
@@ -41,6 +51,7 @@ class RunConfig(_Part):
     fusion: FusionConfig
     augmentation: AugmentationConfig
     wordings: WordingsConfig
+    signs: SignsConfig | None = None
     warm_up: OptimiserConfig
     fusion_training: OptimiserConfig
 

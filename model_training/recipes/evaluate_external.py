@@ -23,9 +23,10 @@ def evaluate_external(bench: Workbench) -> dict[str, object]:
     catalogue = Catalogue.load()
     others = load_other_hospitals(bench.run.shared, bench.run.config.preprocessing, catalogue)
     conditions = [catalogue.get(name) for name in others.conditions]
-    queries = torch.from_numpy(bench.embedder.conditions(conditions))
-    logits = bench.network.score(torch.from_numpy(others.windows), queries).numpy()
     trained = np.isin(others.conditions, bench.recordings.conditions)
+    by_name, by_signs = bench.embedder.conditions(conditions), bench.embedder.untrained(conditions)
+    queries = torch.from_numpy(np.where(trained[:, np.newaxis], by_name, by_signs))
+    logits = bench.network.score(torch.from_numpy(others.windows), queries).numpy()
     mixed = (others.targets == 1).any(axis=0) & (others.targets == 0).any(axis=0)
     parts = {"known": trained, "not_trained": ~trained}
     for name in _SETS:

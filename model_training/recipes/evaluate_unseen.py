@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ecg_core.conditions import Catalogue
 from model_training.leave_out import Group
-from model_training.metrics import auroc, macro_result
+from model_training.metrics import auroc, macro_result, mean_over_classes
 from model_training.recipes.config import Run
 from model_training.recipes.familiarity import NEAR_SIMILARITY
 from model_training.recipes.leave_out import Asked, leave_out_file
@@ -33,6 +33,7 @@ class LeftOutAnswers:
         nearest: For each the trained condition that came closest.
         similarity: How close, shape (condition,).
         labels: Shape (recording, condition); NaN where nothing is said.
+        by_signs: By method: asked by signs, or else by name and description.
         logits: By method, shape (recording, condition).
     """
 
@@ -40,6 +41,7 @@ class LeftOutAnswers:
     nearest: tuple[str, ...]
     similarity: NDArray[np.float32]
     labels: NDArray[np.float32]
+    by_signs: Mapping[str, bool]
     logits: Mapping[str, NDArray[np.float32]]
 
     def select(self, chosen: NDArray[np.bool_]) -> "LeftOutAnswers":
@@ -50,6 +52,7 @@ class LeftOutAnswers:
             tuple(self.nearest[column] for column in columns),
             self.similarity[columns],
             self.labels[:, columns],
+            self.by_signs,
             {name: logits[:, columns] for name, logits in self.logits.items()},
         )
 
@@ -64,7 +67,8 @@ def read_left_out(
 ) -> LeftOutAnswers | None:
     """The answers on these parts, or on all other hospitals; None unless ours has every group.
 
-    A peer that lacks a group is left out.
+    A peer that lacks a group is left out. Ours is asked as the service asks; a peer in the way that
+    suits it better on fold 9.
     """
     files = {m: [leave_out_file(run, group.name, m) for group in groups] for m in METHODS}
     done = [method for method in METHODS if all(file.exists() for file in files[method])]
@@ -72,16 +76,37 @@ def read_left_out(
         return None
     asked = {method: [Asked.load(file) for file in files[method]] for method in done}
     rows = [_rows(group, parts) for group in asked[OURS]]
+    by_signs = {method: method == OURS or _is_better_by_signs(asked[method]) for method in done}
     return LeftOutAnswers(
         tuple(name for group in asked[OURS] for name in group.conditions),
         tuple(name for group in asked[OURS] for name in group.nearest),
         np.concatenate([group.similarity for group in asked[OURS]]),
         _side_by_side([group.labels[row] for group, row in zip(asked[OURS], rows, strict=True)]),
+        by_signs,
         {
-            method: _side_by_side([a.logits[row] for a, row in zip(answers, rows, strict=True)])
+            method: _side_by_side(
+                [_logits(a, by_signs[method])[row] for a, row in zip(answers, rows, strict=True)]
+            )
             for method, answers in asked.items()
         },
     )
+
+
+def _logits(asked: Asked, by_signs: bool) -> NDArray[np.float32]:
+    return asked.logits_by_signs if by_signs else asked.logits
+
+
+def _is_better_by_signs(groups: Sequence[Asked]) -> bool:
+    by_name, by_signs = (
+        np.concatenate([_fold_9_areas(group, chosen) for group in groups])
+        for chosen in (False, True)
+    )
+    return bool(mean_over_classes(by_signs) > mean_over_classes(by_name))
+
+
+def _fold_9_areas(asked: Asked, by_signs: bool) -> NDArray[np.float64]:
+    rows = asked.part("fold 9")
+    return auroc(asked.labels[rows], _logits(asked, by_signs)[rows])
 
 
 def _rows(asked: Asked, parts: Sequence[str] | None) -> NDArray[np.bool_]:
@@ -110,6 +135,7 @@ def evaluate_unseen(answers: LeftOutAnswers, least: int = MIN_POSITIVES) -> dict
     peers = {
         name: {
             **macro_result(tested.labels, logits).rounded(),
+            "by_signs": tested.by_signs[name],
             "ours_ahead": paired_bootstrap(tested.labels, tested.logits[OURS], logits).rounded(),
         }
         for name, logits in tested.logits.items()

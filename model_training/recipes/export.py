@@ -21,7 +21,7 @@ from ecg_core.bundle import (
     FamiliaritySpec,
     Manifest,
     load_bundle,
-    prompts_digest,
+    parts_digest,
     write_manifest,
 )
 from ecg_core.conditions import Catalogue
@@ -101,11 +101,20 @@ def write_bundle(bench: Workbench, folder: Path) -> dict[str, float]:
     bench.embedder.encoder.tokenizer.backend_tokenizer.no_padding()
     bench.embedder.encoder.tokenizer.backend_tokenizer.no_truncation()
     bench.embedder.encoder.tokenizer.backend_tokenizer.save(str(folder / TOKENIZER_FILE))
-    np.save(folder / CONDITION_EMBEDDINGS_FILE, bench.embedder.conditions(catalogue.conditions))
+    trained = frozenset(bench.recordings.conditions)
+    embeddings = np.where(
+        np.array([[c.id in trained] for c in catalogue.conditions]),
+        bench.embedder.conditions(catalogue.conditions),
+        bench.embedder.untrained(catalogue.conditions),
+    )
+    np.save(folder / CONDITION_EMBEDDINGS_FILE, embeddings)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else None
     card = model_card(config, bench.recordings.conditions, results, read_reference(bench))
     (folder / MODEL_CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
-    prompts = [config.prompts.render_condition(condition) for condition in catalogue.conditions]
+    parts = [
+        config.prompts.condition_parts(condition, is_trained=condition.id in trained)
+        for condition in catalogue.conditions
+    ]
     write_manifest(
         folder,
         Manifest(
@@ -119,7 +128,7 @@ def write_bundle(bench: Workbench, folder: Path) -> dict[str, float]:
             calibration=read_calibration(bench),
             familiarity=FamiliaritySpec(near_similarity=NEAR_SIMILARITY),
             conditions=tuple(condition.id for condition in catalogue.conditions),
-            conditions_digest=prompts_digest(prompts),
+            conditions_digest=parts_digest(parts),
             trained_conditions=bench.recordings.conditions,
             files={},
         ),

@@ -1,9 +1,10 @@
 """Leave-conditions-out: each group of conditions is kept from training, then asked by text.
 
 For each group every method is trained without their labels, without wordings of other conditions
-that name them and without reports that mention them, and is then asked for them as the service
-asks: by name and description. Writes `leave_out/<group>/<method>.npz` of the run and skips what is
-there. No figure is made here; `model_training.recipes.evaluate` reads the files.
+that name them and without reports that mention them. Then it is asked for them by name and
+description, and as the service asks what was not trained: by the signs that the catalogue states.
+Writes `leave_out/<group>/<method>.npz` of the run and skips what is there. No figure is made here;
+`model_training.recipes.evaluate` reads the files.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from model_training.entities.masking import LeftOut
 from model_training.leave_out import GROUPS, Group
 from model_training.peers import PeersConfig, Scorer, load_peers_config
 from model_training.recipes.config import Run, add_run_arguments, run_from
-from model_training.recipes.methods import METHODS
+from model_training.recipes.methods import METHODS, config_of
 from model_training.recipes.workbench import Workbench, open_workbench
 
 PEERS = Path(__file__).with_name("configs") / "peers.yaml"
@@ -35,7 +36,8 @@ class Asked:
         ids: One a recording.
         parts: One a recording: `fold 9`, `fold 10`, or the hospital.
         conditions: Ids of the conditions asked.
-        logits: Shape (recording, condition).
+        logits: Asked by name and description, shape (recording, condition).
+        logits_by_signs: Asked as the service asks a condition that was not trained; same shape.
         labels: Shape (recording, condition): 1, 0, or NaN where nothing is said.
         nearest: For each condition the trained one whose text is nearest.
         similarity: Cosine of the two, shape (condition,).
@@ -45,6 +47,7 @@ class Asked:
     parts: NDArray[np.str_]
     conditions: tuple[str, ...]
     logits: NDArray[np.float32]
+    logits_by_signs: NDArray[np.float32]
     labels: NDArray[np.float32]
     nearest: tuple[str, ...]
     similarity: NDArray[np.float32]
@@ -64,6 +67,7 @@ class Asked:
                 parts=stored["parts"],
                 conditions=tuple(stored["conditions"].tolist()),
                 logits=stored["logits"],
+                logits_by_signs=stored["logits_by_signs"],
                 labels=stored["labels"],
                 nearest=tuple(stored["nearest"].tolist()),
                 similarity=stored["similarity"],
@@ -87,16 +91,20 @@ def ask(bench: Workbench, scorer: Scorer, group: Group) -> Asked:
     asked = tuple(name for name in group.conditions if name in whole.conditions)
     columns = [whole.conditions.index(name) for name in asked]
     conditions = [catalogue.get(name) for name in asked]
-    queries = torch.from_numpy(bench.embedder.conditions(conditions))
+    by_name, by_signs = (
+        torch.from_numpy(embedded(conditions))
+        for embedded in (bench.embedder.conditions, bench.embedder.untrained)
+    )
     rows = whole.rows(VALIDATION_FOLD, TEST_FOLD)
     others = load_other_hospitals(run.shared, spec, catalogue)
     windows = torch.from_numpy(np.concatenate([whole.windows[rows], others.windows]))
-    similarity, nearest = (queries @ bench.canonical.T).max(dim=1)
+    similarity, nearest = (by_name @ bench.canonical.T).max(dim=1)
     return Asked(
         ids=np.array([*map(str, whole.ecg_ids[rows]), *others.recording_ids]),
         parts=np.array([*(f"fold {fold}" for fold in whole.folds[rows]), *others.hospitals]),
         conditions=asked,
-        logits=scorer.logits(windows, queries).float().numpy(),
+        logits=scorer.logits(windows, by_name).float().numpy(),
+        logits_by_signs=scorer.logits(windows, by_signs).float().numpy(),
         labels=np.concatenate([whole.targets[rows][:, columns], _labels(others, asked)]),
         nearest=tuple(bench.recordings.conditions[row] for row in nearest.tolist()),
         similarity=similarity.numpy(),
@@ -115,12 +123,13 @@ def leave_out(run: Run, group: Group, method: str, peers: PeersConfig) -> Path:
     if file.exists():
         print(f"{file}: is there")
         return file
-    left_out = LeftOut(group.conditions, Catalogue.load())
-    bench = open_workbench(run, left_out)
+    left_out = LeftOut((*group.conditions, *group.nearly_the_same), Catalogue.load())
+    bench = open_workbench(replace(run, config=config_of(method, run.config)), left_out)
     own = file.with_suffix("")
     own.mkdir(parents=True, exist_ok=True)
-    bench = replace(bench, run=replace(run, folder=own))
-    scorer = METHODS[method](bench, peers, file.parent / "warm_up")
+    bench = replace(bench, run=replace(bench.run, folder=own))
+    warm_up = file.parent / ("warm_up_with_signs" if bench.signs else "warm_up")
+    scorer = METHODS[method](bench, peers, warm_up)
     ask(bench, scorer, group).save(file)
     print(f"{file}: written")
     return file

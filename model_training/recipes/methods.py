@@ -1,8 +1,9 @@
 """Every method on one workbench: ours, and the peers beside it.
 
-Same encoder, recordings, labels, wordings, augmentation, batch size and number of epochs. Ours,
-KED and the fixed labels start from one warm-up under fixed outputs (its epochs count); MERL, which
-knows no labels but in its texts, starts fresh and takes the epochs of both phases.
+Same encoder, recordings, labels, wordings, augmentation, batch size and number of epochs. KED and
+the fixed labels start from a warm-up under fixed outputs, as ours does (its epochs count); MERL,
+which knows no labels but in its texts, starts fresh and takes the epochs of both phases. Measured
+signs are part of our method: the peers learn the conditions alone, as they were published.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from model_training.peers import (
     train_merl,
 )
 from model_training.peers.texts import read_reports
+from model_training.recipes.config import RunConfig
 from model_training.recipes.pretrain import Pretraining
 from model_training.recipes.workbench import Workbench, seed_everything
 
@@ -99,6 +101,14 @@ def _peer_merl(bench: Workbench, peers: PeersConfig, warm_up: Path) -> Scorer:
     epochs = config.warm_up.epochs + config.fusion_training.epochs
     optimiser = config.fusion_training.model_copy(update={"epochs": epochs})
     return train_merl(_task(bench, bench.fixed.encoder, optimiser), peers.merl)
+
+
+_WITH_SIGNS = ("ours", "random")
+
+
+def config_of(method: str, config: RunConfig) -> RunConfig:
+    """The configuration that a method's workbench is opened with."""
+    return config if method in _WITH_SIGNS else config.model_copy(update={"signs": None})
 
 
 # Each takes a fresh workbench, the peers' configuration and the folder of the warm-up they share.

@@ -27,7 +27,10 @@ class Pretraining:
         self.bench = bench
         config = bench.run.config
         self.rows = bench.recordings.rows(*TRAINING_FOLDS)
-        self.targets = torch.from_numpy(bench.recordings.targets)
+        self.targets = bench.targets
+        self.weights = torch.ones(self.targets.shape[1])
+        if config.signs:
+            self.weights[len(bench.conditions) :] = config.signs.weight
         self.windows = torch.from_numpy(bench.recordings.windows)
         self.validation = bench.windows(VALIDATION_FOLD)
         self.augment = Augmentation(
@@ -53,7 +56,7 @@ class Pretraining:
 
         def loss_of(fixed: FixedOutputs, batch: Tensor) -> Tensor:
             logits = fixed(self.augment(self.windows[batch]))
-            return masked_binary_cross_entropy(logits, self.targets[batch])
+            return masked_binary_cross_entropy(logits, self.targets[batch], self.weights)
 
         def validate(fixed: FixedOutputs) -> float:
             return self.bench.validation_loss(fixed.score(self.validation))
@@ -69,14 +72,14 @@ class Pretraining:
         memory = bench.network.fusion.memory
         bench.network.encoder.load_state_dict(fixed.encoder.state_dict(), strict=True)
         memory.outputs.load_state_dict(fixed.outputs.state_dict(), strict=True)
-        memory.keys.copy_(bench.canonical)
+        memory.keys.copy_(bench.outputs)
         share = config.wordings.canonical_share
-        wordings = TrainingWordings(bench.conditions, bench.embedder, share)
+        wordings = TrainingWordings(bench.conditions, bench.embedder, share, bench.signs)
 
         def loss_of(network: CardioQueryNetwork, batch: Tensor) -> Tensor:
             queries = wordings.draw(config.wordings.noise)
             logits = network(self.augment(self.windows[batch]), queries)
-            return masked_binary_cross_entropy(logits, self.targets[batch])
+            return masked_binary_cross_entropy(logits, self.targets[batch], self.weights)
 
         def validate(network: CardioQueryNetwork) -> float:
             return bench.validation_loss(network.score(self.validation, bench.canonical))

@@ -1,7 +1,7 @@
 """Named variants of a run, each with one thing changed, for `model_training.recipes.ablate`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, cast, get_args
 
@@ -47,6 +47,12 @@ class Variant:
     percent: int = 100
 
 
+_WITHOUT_SIGNS = Variant(
+    "no measured signs beside the conditions",
+    config=lambda c: c.model_copy(update={"signs": None}),
+)
+
+
 def variants(config: RunConfig) -> Mapping[str, Variant]:
     """All variants of a configuration by name; the unchanged one first."""
     kinds = get_args(EcgEncoderConfig.model_fields["kind"].annotation)
@@ -70,6 +76,7 @@ def variants(config: RunConfig) -> Mapping[str, Variant]:
             )
             for count in QUERIES_IN_A_STEP
         },
+        **({"no-signs": _WITHOUT_SIGNS} if config.signs else {}),
         "report-entities": Variant(
             f"conditions that {_MIN_REPORTS} or more reports affirm are labels as well",
             relabel=_with_report_entities,
@@ -123,9 +130,7 @@ class _WithoutDescriptions(Workbench):
 
     @staticmethod
     def of(bench: Workbench) -> Workbench:
-        return _WithoutDescriptions(
-            bench.run, bench.recordings, bench.embedder, bench.network, bench.fixed, bench.left_out
-        )
+        return _WithoutDescriptions(**{f.name: getattr(bench, f.name) for f in fields(bench)})
 
 
 class _FewTargets:

@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ecg_core.conditions import Catalogue, Condition
@@ -18,6 +19,7 @@ from model_training.models.fusion import masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
 from model_training.models.text_encoder import TextEncoder
 from model_training.recipes.config import Run
+from model_training.signs import SIGNS, Sign, measure_signs
 from model_training.wordings import QueryEmbedder
 
 Relabel = Callable[[LabelledRecordings], LabelledRecordings]
@@ -34,6 +36,8 @@ class Workbench:
         network: With fresh weights until `restore`.
         fixed: A classifier with fixed outputs on an encoder of its own: warm-up and reference.
         left_out: What training must know nothing of: no label, no wording, no mention.
+        signs: What is measured and trained on beside the conditions.
+        sign_targets: Soft labels, shape (recording, sign).
     """
 
     run: Run
@@ -42,6 +46,8 @@ class Workbench:
     network: CardioQueryNetwork
     fixed: FixedOutputs
     left_out: LeftOut | None = None
+    signs: tuple[Sign, ...] = ()
+    sign_targets: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
     @property
     def network_file(self) -> Path:
@@ -80,15 +86,29 @@ class Workbench:
         """Their query embeddings as the service asks them, shape (condition, dimension)."""
         return torch.from_numpy(self.embedder.conditions(self.conditions))
 
+    @cached_property
+    def outputs(self) -> Tensor:
+        """The query embedding of each of the network's outputs: conditions, then signs."""
+        if not self.signs:
+            return self.canonical
+        named = self.embedder.free_texts([sign.name for sign in self.signs])
+        return torch.cat([self.canonical, torch.from_numpy(named)])
+
+    @cached_property
+    def targets(self) -> Tensor:
+        """Labels of each of the network's outputs, shape (recording, output)."""
+        labels = torch.from_numpy(self.recordings.targets)
+        return torch.cat([labels, torch.from_numpy(self.sign_targets)], 1) if self.signs else labels
+
     def windows(self, *folds: int) -> Tensor:
         """Windows of the recordings in these folds, shape (recording, lead, sample)."""
         return torch.from_numpy(self.recordings.windows[self.recordings.rows(*folds)])
 
     def validation_loss(self, logits: Tensor) -> float:
-        """Loss of logits (recording, condition) on fold 9."""
+        """Loss on fold 9 of logits (recording, output), the conditions' alone."""
         rows = self.recordings.rows(VALIDATION_FOLD)
         targets = torch.from_numpy(self.recordings.targets[rows])
-        return float(masked_binary_cross_entropy(logits, targets))
+        return float(masked_binary_cross_entropy(logits[:, : targets.shape[1]], targets))
 
 
 def open_workbench(
@@ -109,6 +129,10 @@ def open_workbench(
         recordings = recordings.without(left_out.conditions)
     if relabel is not None:
         recordings = relabel(recordings)
+    signs = SIGNS if config.signs else ()
+    sign_targets = np.empty((len(recordings.ecg_ids), 0), np.float32)
+    if signs:
+        sign_targets = measure_signs(recordings.windows, config.preprocessing, run.cache)
 
     def network() -> CardioQueryNetwork:
         return CardioQueryNetwork(
@@ -116,13 +140,13 @@ def open_workbench(
             config.fusion,
             config.preprocessing,
             text_dimension=text_encoder.spec.dimension,
-            conditions=len(recordings.conditions),
+            conditions=len(recordings.conditions) + len(signs),
         )
 
     warmed = network()
     fixed = FixedOutputs(warmed.encoder, warmed.fusion.memory.outputs)
     embedder = QueryEmbedder(text_encoder, config.prompts, run.cache)
-    return Workbench(run, recordings, embedder, network(), fixed, left_out)
+    return Workbench(run, recordings, embedder, network(), fixed, left_out, signs, sign_targets)
 
 
 def restored_workbench(run: Run) -> Workbench:

@@ -22,8 +22,8 @@ from model_training.recipes.workbench import open_workbench, restored_workbench
 from tests.mini_release import make_run, write_other_hospital, write_release
 
 GROUPS = (
-    Group("rhythm", ("atrial-fibrillation",)),
-    Group("conduction", ("complete-left-bundle-branch-block",)),
+    Group("rhythm", ("atrial-fibrillation",), ()),
+    Group("conduction", ("complete-left-bundle-branch-block",), ()),
 )
 
 
@@ -140,7 +140,9 @@ def test_figures_of_entities_are_copied_if_there_are_any(tmp_path):
     assert read_entities(file) == {"entities": {"micro_f1": 0.9, "reports_per_s": 3000}}
 
 
-@pytest.mark.parametrize("name", ["no-adapter", "no-descriptions", "queries-5", "one-wording"])
+@pytest.mark.parametrize(
+    "name", ["no-adapter", "no-descriptions", "queries-5", "one-wording", "no-signs"]
+)
 def test_a_variant_trains(name, run, full):
     variant = variants(run.config)[name]
     figures = json.loads(ablate(run, name, variant).read_text())

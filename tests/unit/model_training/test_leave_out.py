@@ -13,7 +13,7 @@ from model_training.recipes.workbench import open_workbench
 from tests.mini_release import CLASSES, codes_of, make_run, write_other_hospital, write_release
 
 AF = "atrial-fibrillation"
-GROUP = Group("rhythm", (AF, "brugada-pattern"))
+GROUP = Group("rhythm", (AF, "brugada-pattern"), ("premature-ventricular-beat",))
 PEERS = PeersConfig(
     merl=MerlConfig(dimension=8, hidden=8), ked=KedConfig(dimension=8, heads=2, feed_forward=8)
 )
@@ -37,7 +37,9 @@ def test_every_method_answers_what_was_kept_from_it(method, run):
         assert label == ("AFIB" in codes_of(int(number)))
     assert asked.parts[16] == "chapman-ningbo"
     assert asked.labels[16, 0] == 1
-    assert asked.nearest[0] != AF
+    assert asked.nearest[0] not in {AF, *GROUP.nearly_the_same}
+    assert asked.logits_by_signs.shape == asked.logits.shape
+    assert not np.array_equal(asked.logits_by_signs, asked.logits)
     assert -1 <= asked.similarity[0] < 1
 
 
