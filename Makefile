@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 RECIPE_ARGUMENTS := --config $(CONFIG) --shared $(SHARED)/data
 
-.PHONY: help setup run demo test check format train evaluate export bench fuzz soak dashboards check-deploy image secrets up compose-test sbom lock clean
+.PHONY: help setup run demo test check format train evaluate leave-out ablate export bench fuzz soak dashboards check-deploy image secrets up compose-test sbom lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,8 +56,15 @@ train: .make/everything ## Train and calibrate the model on $(SHARED)/data
 	$(BIN)/python -m model_training.recipes.reference $(RECIPE_ARGUMENTS)
 
 evaluate: .make/everything ## Evaluate what was trained, and the quality check; writes docs/results
+	$(BIN)/python -m model_training.recipes.measure_bundle $(RECIPE_ARGUMENTS)
 	$(BIN)/python -m model_training.recipes.evaluate $(RECIPE_ARGUMENTS)
 	$(BIN)/python -m model_training.recipes.evaluate_quality --shared $(SHARED)
+
+leave-out: .make/everything ## Train without groups of conditions, ours and its peers; hours
+	$(BIN)/python -m model_training.recipes.leave_out $(RECIPE_ARGUMENTS)
+
+ablate: .make/everything ## Train variants of the configuration and on fewer recordings; hours
+	$(BIN)/python -m model_training.recipes.ablate $(RECIPE_ARGUMENTS)
 
 export: .make/everything ## Export what was trained as the bundle that the service loads
 	$(BIN)/python -m model_training.recipes.export $(RECIPE_ARGUMENTS)

@@ -29,17 +29,14 @@ from ecg_core.conditions import Catalogue
 from model_training.onnx_export import export_graph, largest_difference, store_weights_as_int8
 from model_training.recipes.calibrate import read_calibration
 from model_training.recipes.config import read_run
-from model_training.recipes.evaluate import RESULTS
+from model_training.recipes.familiarity import NEAR_SIMILARITY
 from model_training.recipes.model_card import INTENDED_USE, model_card
 from model_training.recipes.reference import read_reference
+from model_training.recipes.report import RESULTS
 from model_training.recipes.workbench import Workbench, restored_workbench
 
 BUNDLE = Path("service/bundle")
 PARITY = 1e-5
-# A free text with this cosine similarity to a trained condition counts as near it. Set by hand, not
-# fitted: it only labels a finding and changes no probability. Similar is not the same
-# ("ventricular fibrillation" is near "atrial fibrillation"; see docs/training.md).
-NEAR_SIMILARITY = 0.75
 
 
 def export_graphs(bench: Workbench, folder: Path) -> dict[str, float]:

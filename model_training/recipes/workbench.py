@@ -1,6 +1,7 @@
 """What every recipe of a run works on: data, text encoder and network."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,8 @@ from model_training.models.network import CardioQueryNetwork
 from model_training.models.text_encoder import TextEncoder
 from model_training.recipes.config import Run
 from model_training.wordings import QueryEmbedder
+
+Relabel = Callable[[LabelledRecordings], LabelledRecordings]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,12 +112,15 @@ class Workbench:
         return float(masked_binary_cross_entropy(logits[:, : targets.shape[1]], targets))
 
 
-def open_workbench(run: Run, left_out: LeftOut | None = None) -> Workbench:
+def open_workbench(
+    run: Run, left_out: LeftOut | None = None, relabel: Relabel | None = None
+) -> Workbench:
     """Load data and text encoder, and make the networks with fresh weights from the run's seed.
 
     Args:
         run: Configuration and folders.
         left_out: Conditions that training is to know nothing of.
+        relabel: Changes what is trained on; the networks get one output for each condition then.
     """
     config = run.config
     seed_everything(config.seed)
@@ -122,6 +128,8 @@ def open_workbench(run: Run, left_out: LeftOut | None = None) -> Workbench:
     recordings = load_ptbxl(run.shared, config.preprocessing, Catalogue.load(), run.cache)
     if left_out is not None:
         recordings = recordings.without(left_out.conditions)
+    if relabel is not None:
+        recordings = relabel(recordings)
     signs = SIGNS if config.signs else ()
     measured = np.empty((len(recordings.ecg_ids), 0), np.float32)
     if signs:
