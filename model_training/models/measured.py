@@ -19,7 +19,7 @@ from tqdm import tqdm
 _DEPTH = 3
 _NODES = 2**_DEPTH - 1
 _LEAVES = 2**_DEPTH
-_CERTAIN = 8.0  # softnesses; the logit of a sign itself
+_CERTAIN = 4.0  # the largest logit of a sign: far from its threshold it is no more certain
 
 
 class TreesConfig(BaseModel):
@@ -71,7 +71,7 @@ class MeasuredConditions(nn.Module):
         place = place - _NODES
         leaves = self.leaf.expand(len(signs), -1, -1).gather(2, place).squeeze(2)
         logits = leaves.unflatten(1, (len(self.prior), -1)).sum(2) + self.prior
-        return torch.cat([logits, signs.clamp(-_CERTAIN, _CERTAIN)], dim=1)
+        return torch.cat([logits, _CERTAIN * (signs / _CERTAIN).tanh()], dim=1)
 
     def fit(self, signs: NDArray[np.float32], targets: NDArray[np.float32], seed: int) -> None:
         """Fit every condition's trees.

@@ -23,10 +23,18 @@ class _Part(BaseModel):
 
 
 class WordingsConfig(_Part):
-    """How conditions are asked during training; see `model_training.wordings`."""
+    """How conditions are asked during training; see `model_training.wordings`.
+
+    Attributes:
+        canonical_share: How often a condition is asked by its name and description.
+        noise: Length of a random step away from each embedding.
+        queries_in_a_step: How many conditions and signs are asked in a step, drawn by chance; all
+            unless stated. No query changes the answer to another: it only saves time.
+    """
 
     canonical_share: Annotated[float, Field(ge=0, le=1)] = 0.4
     noise: Annotated[float, Field(ge=0, le=1)] = 0.1
+    queries_in_a_step: Annotated[int, Field(ge=1)] | None = None
 
 
 class SignsConfig(_Part):

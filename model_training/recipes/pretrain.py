@@ -79,8 +79,10 @@ class Pretraining:
 
         def loss_of(network: CardioQueryNetwork, batch: Tensor) -> Tensor:
             queries = wordings.draw(config.wordings.noise)
-            logits = network(self.augment(self.windows[batch]), self.signs[batch], queries)
-            return masked_binary_cross_entropy(logits, self.targets[batch], self.weights)
+            asked = torch.randperm(len(queries))[: config.wordings.queries_in_a_step]
+            logits = network(self.augment(self.windows[batch]), self.signs[batch], queries[asked])
+            targets = self.targets[batch][:, asked]
+            return masked_binary_cross_entropy(logits, targets, self.weights[asked])
 
         def validate(network: CardioQueryNetwork) -> float:
             return bench.validation_loss(network.score(self.validation, bench.canonical))
