@@ -5,7 +5,8 @@ from torch import Tensor
 
 from ecg_core.bundle import EcgEncoderSpec
 from ecg_core.preprocessing import PreprocessingSpec
-from model_training.models.ecg_encoder import EcgEncoder, EcgEncoderConfig
+from model_training.data.windows import Windows
+from model_training.models.ecg_encoder import AnyEncoderConfig, EcgEncoder
 from model_training.models.fusion import CardiacFusion, FusionConfig
 from model_training.models.weights import KeptModule
 
@@ -15,7 +16,7 @@ class CardioQueryNetwork(KeptModule):
 
     def __init__(
         self,
-        encoder: EcgEncoderConfig,
+        encoder: AnyEncoderConfig,
         fusion: FusionConfig,
         preprocessing: PreprocessingSpec,
         *,
@@ -23,7 +24,7 @@ class CardioQueryNetwork(KeptModule):
         conditions: int,
     ) -> None:
         super().__init__()
-        tokens = EcgEncoder.tokens(preprocessing.window_samples)
+        tokens = encoder.tokens(preprocessing.window_samples)
         self.encoder = EcgEncoder(encoder, leads=len(preprocessing.leads))
         self.fusion = CardiacFusion(
             fusion,
@@ -42,8 +43,11 @@ class CardioQueryNetwork(KeptModule):
         return logits
 
     @torch.inference_mode()
-    def score(self, windows: Tensor, query_embeddings: Tensor, batch_size: int = 128) -> Tensor:
-        """Logits (window, query) in evaluation mode, batch by batch."""
+    def score(
+        self, windows: Tensor | Windows, query_embeddings: Tensor, batch_size: int = 128
+    ) -> Tensor:
+        """Logits (window, query) in evaluation mode, batch by batch; on the CPU."""
         self.eval()
+        queries = query_embeddings.to(self.device)
         batches = windows.split(batch_size)
-        return torch.cat([self(batch, query_embeddings) for batch in batches])
+        return torch.cat([self(batch.to(self.device), queries).cpu() for batch in batches])
