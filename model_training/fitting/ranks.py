@@ -13,8 +13,6 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from model_training.fitting.randomness import seed_everything
-
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
@@ -56,13 +54,13 @@ class Ranks:
 
     @torch.no_grad()
     def agree(self, module: nn.Module) -> None:
-        """Give all processes the main one's weights and buffers, and all generators one seed."""
+        """Give all processes the main one's weights, buffers and generator of torch."""
         if self.size > 1:
             states = list(module.state_dict().values())
-            seed = torch.randint(2**31, (1,), device=states[0].device)
-            for state in (*states, seed):
+            generator = torch.get_rng_state().to(states[0].device)
+            for state in (*states, generator):
                 distributed.broadcast(state, src=0)
-            seed_everything(int(seed))
+            torch.set_rng_state(generator.cpu())
 
     @torch.no_grad()
     def sum_gradients(self, module: nn.Module, loss: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.prompts import PromptTemplates
 from model_training.augmentation import AugmentationConfig
+from model_training.data.report_labels import Silence
 from model_training.fitting import OptimiserConfig
-from model_training.models.ecg_encoder import EcgEncoderConfig
+from model_training.models.ecg_encoder import AnyEncoderConfig
 from model_training.models.fusion import FusionConfig
 from model_training.models.text_config import TextEncoderConfig
 
@@ -28,6 +29,43 @@ class WordingsConfig(_Part):
     noise: Annotated[float, Field(ge=0, le=1)] = 0.1
 
 
+class LabelsConfig(_Part):
+    """Which labels a run learns from; see `model_training.data.report_labels`.
+
+    Attributes:
+        reports: Whether those of reports, besides those of the benchmark and of SCP codes; a store
+            has no others.
+        extraction: How they are made of reports: a YAML file in `configs/`.
+        silence: What a report that does not mention a condition says of it, where only reports
+            know the condition.
+    """
+
+    reports: bool = False
+    extraction: Path = Path("entities/ptbxl.yaml")
+    silence: Silence = "not_said"
+
+
+class PtbxlConfig(_Part):
+    """PTB-XL with the benchmark's labels, held in memory."""
+
+    kind: Literal["ptbxl"] = "ptbxl"
+
+
+class StoreConfig(_Part):
+    """A store of prepared recordings, mapped from the disk, labelled by its reports.
+
+    Attributes:
+        kind: Marks it.
+        folder: The store, relative to the data folder.
+    """
+
+    kind: Literal["store"]
+    folder: Path
+
+
+DataConfig = Annotated[PtbxlConfig | StoreConfig, Field(discriminator="kind")]
+
+
 class RunConfig(_Part):
     """Everything that shapes a run."""
 
@@ -35,23 +73,37 @@ class RunConfig(_Part):
     version: str
     seed: int
     preprocessing: PreprocessingSpec
+    data: DataConfig = PtbxlConfig()
     prompts: PromptTemplates
     text_encoder: TextEncoderConfig
-    ecg_encoder: EcgEncoderConfig
+    ecg_encoder: AnyEncoderConfig
     fusion: FusionConfig
     augmentation: AugmentationConfig
     wordings: WordingsConfig
     warm_up: OptimiserConfig
     fusion_training: OptimiserConfig
+    labels: LabelsConfig = LabelsConfig()
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A configuration, the data, and the folder that the run writes to."""
+    """A configuration, the data, and the folder that the run writes to.
+
+    Attributes:
+        config: What shapes the run.
+        shared: Folder with the data.
+        folder: Where it writes.
+        device: Where it trains; see `resolve_device`.
+        resume: Whether training goes on from checkpoints that are there.
+        checkpoint_every: Steps between checkpoints.
+    """
 
     config: RunConfig
     shared: Path
     folder: Path
+    device: str = "auto"
+    resume: bool = False
+    checkpoint_every: int = 500
 
     @property
     def cache(self) -> Path:
@@ -68,8 +120,12 @@ def load_config(path: Path) -> RunConfig:
     return RunConfig.model_validate(yaml.safe_load(path.read_text()))
 
 
-def read_run(description: str | None) -> Run:
+def read_run(description: str | None, *, trains: bool = False) -> Run:
     """Read the arguments that every recipe takes.
+
+    Args:
+        description: Of the recipe.
+        trains: Whether it takes those of training, too.
 
     Raises:
         SystemExit: The arguments are off.
@@ -79,8 +135,18 @@ def read_run(description: str | None) -> Run:
     parser.add_argument("--config", type=Path, required=True, help="YAML file of the run")
     parser.add_argument("--shared", type=Path, required=True, help="folder with ptb-xl/ and so on")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for all runs")
-    arguments = parser.parse_args()
-    config = load_config(arguments.config)
-    folder = arguments.runs / config.name
+    if trains:
+        _add_training(parser)
+    arguments = vars(parser.parse_args())
+    config = load_config(arguments.pop("config"))
+    folder = arguments.pop("runs") / config.name
     folder.mkdir(parents=True, exist_ok=True)
-    return Run(config, arguments.shared, folder)
+    return Run(config, folder=folder, **arguments)
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="cpu, cuda, ...; auto: a GPU if any")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument(
+        "--checkpoint-every", type=int, default=500, metavar="STEPS", help="(500); and each epoch"
+    )

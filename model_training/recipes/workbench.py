@@ -1,21 +1,22 @@
 """What every recipe of a run works on: data, text encoder and network."""
 
-import random
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ecg_core.conditions import Catalogue, Condition
-from model_training.data.ptbxl import VALIDATION_FOLD, LabelledRecordings, load_ptbxl
+from model_training.data.ptbxl import VALIDATION_FOLD, LabelledRecordings
+from model_training.data.windows import Windows
+from model_training.fitting import Ranks, seed_everything
 from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.fusion import masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
 from model_training.models.text_encoder import TextEncoder
 from model_training.recipes.config import Run
+from model_training.recipes.recordings import load_recordings
 from model_training.wordings import QueryEmbedder
 
 
@@ -72,6 +73,10 @@ class Workbench:
         """Windows of the recordings in these folds, shape (recording, lead, sample)."""
         return torch.from_numpy(self.recordings.windows[self.recordings.rows(*folds)])
 
+    def stored_windows(self, *folds: int) -> Windows:
+        """The same, read a batch at a time."""
+        return Windows(self.recordings.windows, self.recordings.rows(*folds))
+
     def validation_loss(self, logits: Tensor) -> float:
         """Loss of logits (recording, condition) on fold 9."""
         rows = self.recordings.rows(VALIDATION_FOLD)
@@ -84,7 +89,8 @@ def open_workbench(run: Run) -> Workbench:
     config = run.config
     seed_everything(config.seed)
     text_encoder = TextEncoder(config.text_encoder)
-    recordings = load_ptbxl(run.shared, config.preprocessing, Catalogue.load(), run.cache)
+    with Ranks.current().main_first():
+        recordings = load_recordings(run)
 
     def network() -> CardioQueryNetwork:
         return CardioQueryNetwork(
@@ -113,8 +119,4 @@ def restored_workbench(run: Run) -> Workbench:
     return bench
 
 
-def seed_everything(seed: int) -> None:
-    """Seed Python, numpy and torch."""
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+__all__ = ["Workbench", "open_workbench", "restored_workbench", "seed_everything"]
