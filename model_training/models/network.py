@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from ecg_core.bundle import EcgEncoderSpec
 from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.signs import SIGNS, measure_signs
-from model_training.models.ecg_encoder import EcgEncoder, EcgEncoderConfig
+from model_training.data.windows import Windows
+from model_training.models.ecg_encoder import AnyEncoderConfig, EcgEncoder
 from model_training.models.fusion import CardiacFusion, FusionConfig
 from model_training.models.measured import MeasuredConditions, TreesConfig
 from model_training.models.weights import KeptModule
@@ -34,7 +35,7 @@ class CardioQueryNetwork(KeptModule):
 
     def __init__(
         self,
-        encoder: EcgEncoderConfig,
+        encoder: AnyEncoderConfig,
         fusion: FusionConfig,
         preprocessing: PreprocessingSpec,
         *,
@@ -43,7 +44,7 @@ class CardioQueryNetwork(KeptModule):
         trees: TreesConfig | None = None,
     ) -> None:
         super().__init__()
-        tokens = EcgEncoder.tokens(preprocessing.window_samples)
+        tokens = encoder.tokens(preprocessing.window_samples)
         self.encoder = EcgEncoder(encoder, leads=len(preprocessing.leads))
         self.fusion = CardiacFusion(
             fusion,
@@ -82,12 +83,18 @@ class CardioQueryNetwork(KeptModule):
         return logits
 
     @torch.inference_mode()
-    def score(self, windows: Tensor, query_embeddings: Tensor, batch_size: int = 128) -> Tensor:
+    def score(
+        self, windows: Tensor | Windows, query_embeddings: Tensor, batch_size: int = 128
+    ) -> Tensor:
         """Logits (window, query) in evaluation mode, batch by batch; measures what it needs."""
         self.eval()
-        signs = self.signs(windows)
-        batches = zip(windows.split(batch_size), signs.split(batch_size), strict=True)
-        return torch.cat([self(*batch, query_embeddings) for batch in batches])
+        device, queries = self.device, query_embeddings.to(self.device)
+        return torch.cat(
+            [
+                self(batch.to(device), self.signs(batch).to(device), queries).cpu()
+                for batch in windows.split(batch_size)
+            ]
+        )
 
     def signs(self, windows: Tensor) -> Tensor:
         """The signs of windows, shape (window, sign); none for a network without trees."""

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.prompts import PromptTemplates
 from model_training.augmentation import AugmentationConfig
+from model_training.data.report_labels import Silence
 from model_training.fitting import OptimiserConfig
-from model_training.models.ecg_encoder import EcgEncoderConfig
+from model_training.models.ecg_encoder import AnyEncoderConfig
 from model_training.models.fusion import FusionConfig
 from model_training.models.measured import TreesConfig
 from model_training.models.text_config import TextEncoderConfig
@@ -51,6 +52,43 @@ class SignsConfig(_Part):
     weight: Annotated[float, Field(gt=0)] = 0.5
 
 
+class LabelsConfig(_Part):
+    """Which labels a run learns from; see `model_training.data.report_labels`.
+
+    Attributes:
+        reports: Whether those of reports, besides those of the benchmark and of SCP codes; a store
+            has no others.
+        extraction: How they are made of reports: a YAML file in `configs/`.
+        silence: What a report that does not mention a condition says of it, where only reports
+            know the condition.
+    """
+
+    reports: bool = False
+    extraction: Path = Path("entities/ptbxl.yaml")
+    silence: Silence = "not_said"
+
+
+class PtbxlConfig(_Part):
+    """PTB-XL with the benchmark's labels, held in memory."""
+
+    kind: Literal["ptbxl"] = "ptbxl"
+
+
+class StoreConfig(_Part):
+    """A store of prepared recordings, mapped from the disk, labelled by its reports.
+
+    Attributes:
+        kind: Marks it.
+        folder: The store, relative to the data folder.
+    """
+
+    kind: Literal["store"]
+    folder: Path
+
+
+DataConfig = Annotated[PtbxlConfig | StoreConfig, Field(discriminator="kind")]
+
+
 class RunConfig(_Part):
     """Everything that shapes a run."""
 
@@ -58,24 +96,38 @@ class RunConfig(_Part):
     version: str
     seed: int
     preprocessing: PreprocessingSpec
+    data: DataConfig = PtbxlConfig()
     prompts: PromptTemplates
     text_encoder: TextEncoderConfig
-    ecg_encoder: EcgEncoderConfig
+    ecg_encoder: AnyEncoderConfig
     fusion: FusionConfig
     augmentation: AugmentationConfig
     wordings: WordingsConfig
     signs: SignsConfig | None = None
     warm_up: OptimiserConfig
     fusion_training: OptimiserConfig
+    labels: LabelsConfig = LabelsConfig()
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A configuration, the data, and the folder that the run writes to."""
+    """A configuration, the data, and the folder that the run writes to.
+
+    Attributes:
+        config: What shapes the run.
+        shared: Folder with the data.
+        folder: Where it writes.
+        device: Where it trains; see `resolve_device`.
+        resume: Whether training goes on from checkpoints that are there.
+        checkpoint_every: Steps between checkpoints.
+    """
 
     config: RunConfig
     shared: Path
     folder: Path
+    device: str = "auto"
+    resume: bool = False
+    checkpoint_every: int = 500
 
     @property
     def cache(self) -> Path:
@@ -108,11 +160,16 @@ def run_from(arguments: argparse.Namespace) -> Run:
     config = load_config(arguments.config)
     folder = arguments.runs / config.name
     folder.mkdir(parents=True, exist_ok=True)
-    return Run(config, arguments.shared, folder)
+    stated = {name: value for name, value in vars(arguments).items() if name in _OF_TRAINING}
+    return Run(config, arguments.shared, folder, **stated)
 
 
-def read_run(description: str | None) -> Run:
+def read_run(description: str | None, *, trains: bool = False) -> Run:
     """Read the arguments that every recipe takes.
+
+    Args:
+        description: Of the recipe.
+        trains: Whether it takes those of training, too.
 
     Raises:
         SystemExit: The arguments are off.
@@ -120,4 +177,17 @@ def read_run(description: str | None) -> Run:
     """
     parser = argparse.ArgumentParser(description=description)
     add_run_arguments(parser)
+    if trains:
+        _add_training(parser)
     return run_from(parser.parse_args())
+
+
+_OF_TRAINING = ("device", "resume", "checkpoint_every")
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="cpu, cuda, ...; auto: a GPU if any")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument(
+        "--checkpoint-every", type=int, default=500, metavar="STEPS", help="(500); and each epoch"
+    )

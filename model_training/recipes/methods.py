@@ -13,7 +13,6 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from model_training.fitting import OptimiserConfig
-from model_training.models.ecg_encoder import EcgEncoder
 from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.network import CardioQueryNetwork
 from model_training.peers import (
@@ -76,7 +75,7 @@ def _task(bench: Workbench, encoder: nn.Module, optimiser: OptimiserConfig) -> P
         embedder=bench.embedder,
         encoder=encoder,
         feature_dimension=config.ecg_encoder.dimension,
-        tokens=EcgEncoder.tokens(config.preprocessing.window_samples),
+        tokens=config.ecg_encoder.tokens(config.preprocessing.window_samples),
         augment=Pretraining(bench).augment,
         canonical_share=config.wordings.canonical_share,
         noise=config.wordings.noise,

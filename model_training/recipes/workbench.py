@@ -1,6 +1,5 @@
 """What every recipe of a run works on: data, text encoder and network."""
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,14 +12,17 @@ from torch import Tensor
 
 from ecg_core.conditions import Catalogue, Condition
 from ecg_core.signs import SIGNS, Sign
-from model_training.data.ptbxl import VALIDATION_FOLD, LabelledRecordings, load_ptbxl
+from model_training.data.ptbxl import VALIDATION_FOLD, LabelledRecordings
+from model_training.data.windows import Windows
 from model_training.entities.masking import LeftOut
+from model_training.fitting import Ranks, seed_everything
 from model_training.measured_once import measured_once
 from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.fusion import masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
 from model_training.models.text_encoder import TextEncoder
 from model_training.recipes.config import Run
+from model_training.recipes.recordings import load_recordings
 from model_training.wordings import QueryEmbedder
 
 Relabel = Callable[[LabelledRecordings], LabelledRecordings]
@@ -105,6 +107,10 @@ class Workbench:
         """Windows of the recordings in these folds, shape (recording, lead, sample)."""
         return torch.from_numpy(self.recordings.windows[self.recordings.rows(*folds)])
 
+    def stored_windows(self, *folds: int) -> Windows:
+        """The same, read a batch at a time."""
+        return Windows(self.recordings.windows, self.recordings.rows(*folds))
+
     def validation_loss(self, logits: Tensor) -> float:
         """Loss on fold 9 of logits (recording, query), the conditions' alone."""
         rows = self.recordings.rows(VALIDATION_FOLD)
@@ -125,7 +131,8 @@ def open_workbench(
     config = run.config
     seed_everything(config.seed)
     text_encoder = TextEncoder(config.text_encoder)
-    recordings = load_ptbxl(run.shared, config.preprocessing, Catalogue.load(), run.cache)
+    with Ranks.current().main_first():
+        recordings = load_recordings(run)
     if left_out is not None:
         recordings = recordings.without(left_out.conditions)
     if relabel is not None:
@@ -133,7 +140,8 @@ def open_workbench(
     signs = SIGNS if config.signs else ()
     measured = np.empty((len(recordings.ecg_ids), 0), np.float32)
     if signs:
-        measured = measured_once(recordings.windows, config.preprocessing, run.cache)
+        with Ranks.current().main_first():
+            measured = measured_once(recordings.windows, config.preprocessing, run.cache)
 
     def network() -> CardioQueryNetwork:
         return CardioQueryNetwork(
@@ -163,8 +171,4 @@ def restored_workbench(run: Run) -> Workbench:
     return bench
 
 
-def seed_everything(seed: int) -> None:
-    """Seed Python, numpy and torch."""
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+__all__ = ["Workbench", "open_workbench", "restored_workbench", "seed_everything"]
