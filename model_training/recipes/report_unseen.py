@@ -21,12 +21,12 @@ def render_unseen(results: Results) -> str:
     text = (
         f"## {title}\n\n"
         "In several trainings each of these conditions is left out once, with its narrower ones "
-        "and those that say nearly the same: no label of them, no wording of another condition that "
-        "names them, no report that mentions them. Labels of other broader conditions stay. Then "
-        "they are asked: ours as the service asks, by the signs that the catalogue states, a peer "
-        "in the way that was better on fold 9, by signs or by name and description. All methods "
-        "have the same ECG encoder, recordings, labels, wordings, augmentation and number of "
-        "epochs; the measured signs are ours alone. Recordings of fold 10; "
+        "and those that say nearly the same: no label of them, no wording of another condition "
+        "that names them, no report that mentions them. Labels of other broader conditions stay. "
+        "Then they are asked: ours as the service asks, by the signs that the catalogue states, a "
+        "peer in the way that was better on fold 9, by signs or by name and description. All "
+        "methods have the same ECG encoder, recordings, labels, wordings, augmentation and number "
+        "of epochs; the measured signs are ours alone. Recordings of fold 10; "
         f"{unseen['conditions']} conditions with at least {unseen['min_positives']} positives. "
         "*Ahead*: ours minus the peer in points, paired bootstrap over recordings, 1,000 "
         "resamples, two-sided p.\n\n" + _methods(unseen)
