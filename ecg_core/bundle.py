@@ -51,11 +51,16 @@ class TextEncoderSpec(_Part):
 
 
 class EcgEncoderSpec(_Part):
-    """Shape of the ECG features: (token, dimension) for each window."""
+    """Shape of the ECG features: (token, dimension) for each window.
+
+    Attributes:
+        signs: Names of the measured signs that the encoder takes beside the windows, in order.
+    """
 
     kind: str
     tokens: Annotated[int, Field(gt=0)]
     dimension: Annotated[int, Field(gt=0)]
+    signs: tuple[str, ...] = ()
 
 
 class FamiliaritySpec(_Part):

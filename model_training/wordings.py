@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ecg_core.conditions import Condition
 from ecg_core.prompts import PromptTemplates, composed_embedding, mean_embedding
+from ecg_core.signs import Sign
 from model_training.models.text_encoder import TextEncoder
-from model_training.signs import Sign
 
 
 @dataclass(frozen=True, eq=False)

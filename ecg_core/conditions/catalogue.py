@@ -74,7 +74,7 @@ class Condition(_Strict):
         german: Names, synonyms and abbreviations in German.
         description: One sentence: what it looks like on the ECG.
         signs: What can be measured of it, the most characteristic first; each is a sign that
-            `model_training.signs` knows by this name.
+            `ecg_core.signs` knows by this name.
         scp: PTB-XL's SCP-ECG codes.
         snomed: SNOMED CT concept ids.
         classes: Benchmark classes that mean it, as (set, class name).

@@ -47,7 +47,6 @@ def ablate(run: Run, name: str, variant: Variant) -> Path:
     bench = variant.bench(replace(bench, run=replace(changed, folder=own)))
     pretraining = Pretraining(bench)
     fixed = pretraining.warm_up()
-    variant.fusion(pretraining)
     trained = replace(bench, network=pretraining.train_fusion(fixed), fixed=fixed)
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps(_figures(trained, variant, len(labelled)), indent=2) + "\n")

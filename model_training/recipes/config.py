@@ -14,6 +14,7 @@ from model_training.augmentation import AugmentationConfig
 from model_training.fitting import OptimiserConfig
 from model_training.models.ecg_encoder import EcgEncoderConfig
 from model_training.models.fusion import FusionConfig
+from model_training.models.measured import TreesConfig
 from model_training.models.text_config import TextEncoderConfig
 
 
@@ -22,19 +23,31 @@ class _Part(BaseModel):
 
 
 class WordingsConfig(_Part):
-    """How conditions are asked during training; see `model_training.wordings`."""
+    """How conditions are asked during training; see `model_training.wordings`.
+
+    Attributes:
+        canonical_share: How often a condition is asked by its name and description.
+        noise: Length of a random step away from each embedding.
+        queries_in_a_step: How many conditions and signs are asked in a step, drawn by chance; all
+            unless stated. No query changes the answer to another: it only saves time.
+    """
 
     canonical_share: Annotated[float, Field(ge=0, le=1)] = 0.4
     noise: Annotated[float, Field(ge=0, le=1)] = 0.1
+    queries_in_a_step: Annotated[int, Field(ge=1)] | None = None
 
 
 class SignsConfig(_Part):
-    """Measured signs as labels beside the conditions; see `model_training.signs`.
+    """Measured signs beside the waveform; see `ecg_core.signs`.
 
     Attributes:
-        weight: Of a sign's loss; a condition's is 1.
+        trees: What the signs say of the trained conditions, and how that is learned.
+        share: Of the trees in a condition's logit; the rest is the waveform's.
+        weight: Of a sign's loss where signs are asked by text; a condition's is 1.
     """
 
+    trees: TreesConfig = TreesConfig()
+    share: Annotated[float, Field(ge=0, le=1)] = 0.5
     weight: Annotated[float, Field(gt=0)] = 0.5
 
 

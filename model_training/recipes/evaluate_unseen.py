@@ -17,7 +17,7 @@ from model_training.metrics import auroc, macro_result, mean_over_classes
 from model_training.recipes.config import Run
 from model_training.recipes.familiarity import NEAR_SIMILARITY
 from model_training.recipes.leave_out import Asked, leave_out_file
-from model_training.recipes.methods import METHODS
+from model_training.recipes.methods import ABLATIONS, METHODS
 from model_training.significance import delong, paired_bootstrap
 
 OURS = "ours"
@@ -142,8 +142,9 @@ def evaluate_unseen(answers: LeftOutAnswers, least: int = MIN_POSITIVES) -> dict
         if name != OURS
     }
     row = {**ours.rounded(), "conditions": ours.classes, "min_positives": least, "peers": peers}
-    if peers:
-        best = max(peers, key=lambda name: float(str(peers[name]["auroc"])))
+    rivals = [name for name in peers if name not in ABLATIONS]
+    if rivals:
+        best = max(rivals, key=lambda name: float(str(peers[name]["auroc"])))
         ahead = paired_bootstrap(tested.labels, tested.logits[OURS], tested.logits[best])
         row |= {"best_peer": best, "best_peer_auroc": peers[best]["auroc"]}
         row |= {"ahead": ahead.rounded(), "p_value": round(ahead.p_value, 4)}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from ecg_core.bundle import (
     CONDITION_EMBEDDINGS_FILE,
@@ -58,19 +59,27 @@ def export_graphs(bench: Workbench, folder: Path) -> dict[str, float]:
 
 def _export_ecg_encoder(bench: Workbench, path: Path) -> float:
     windows = torch.from_numpy(bench.recordings.windows[:5])
-    module = bench.network.encoder
-    export_graph(module, {"windows": windows[:2]}, "features", {"windows": {0: "window"}}, path)
-    return largest_difference(module, path, [{"windows": windows}, {"windows": windows[:1]}])
+    network = bench.network
+    whole = {"windows": windows}
+    module: nn.Module = network.encoder
+    if network.measured is not None:
+        whole |= {"signs": network.signs(windows)}
+        module = network.features.eval()
+    some, one = ({name: rows[:count] for name, rows in whole.items()} for count in (2, 1))
+    dynamic = {name: {0: "window"} for name in whole}
+    export_graph(module, some, "features", dynamic, path)
+    return largest_difference(module, path, [whole, one])
 
 
 def _export_fusion(bench: Workbench, path: Path) -> float:
     with torch.inference_mode():
-        features = bench.network.encoder(torch.from_numpy(bench.recordings.windows[:3]))
+        windows = torch.from_numpy(bench.recordings.windows[:3])
+        features = bench.network.features(windows, bench.network.signs(windows))
     features, queries = features.clone(), bench.canonical
     module = bench.network.fusion
     cases = [
-        {"features": features[:windows], "query_embeddings": queries[:count]}
-        for windows, count in ((2, 3), (1, 1), (3, len(queries)))
+        {"features": features[:rows], "query_embeddings": queries[:count]}
+        for rows, count in ((2, 3), (1, 1), (3, len(queries)))
     ]
     dynamic = {"features": {0: "window"}, "query_embeddings": {0: "query"}}
     export_graph(module, cases[0], "logits", dynamic, path)

@@ -123,13 +123,16 @@ def leave_out(run: Run, group: Group, method: str, peers: PeersConfig) -> Path:
     if file.exists():
         print(f"{file}: is there")
         return file
-    left_out = LeftOut((*group.conditions, *group.nearly_the_same), Catalogue.load())
-    bench = open_workbench(replace(run, config=config_of(method, run.config)), left_out)
+    left_out = LeftOut(group.conditions, Catalogue.load())
+    bench = open_workbench(
+        replace(run, config=config_of(method, run.config)),
+        left_out,
+        relabel=lambda recordings: recordings.without(group.nearly_the_same),
+    )
     own = file.with_suffix("")
     own.mkdir(parents=True, exist_ok=True)
     bench = replace(bench, run=replace(bench.run, folder=own))
-    warm_up = file.parent / ("warm_up_with_signs" if bench.signs else "warm_up")
-    scorer = METHODS[method](bench, peers, warm_up)
+    scorer = METHODS[method](bench, peers, file.parent / "warm_up")
     ask(bench, scorer, group).save(file)
     print(f"{file}: written")
     return file

@@ -103,12 +103,13 @@ def _peer_merl(bench: Workbench, peers: PeersConfig, warm_up: Path) -> Scorer:
     return train_merl(_task(bench, bench.fixed.encoder, optimiser), peers.merl)
 
 
-_WITH_SIGNS = ("ours", "random")
-
-
 def config_of(method: str, config: RunConfig) -> RunConfig:
-    """The configuration that a method's workbench is opened with."""
-    return config if method in _WITH_SIGNS else config.model_copy(update={"signs": None})
+    """The configuration that a method's workbench is opened with; signs are ours alone."""
+    return config if method == "ours" else config.model_copy(update={"signs": None})
+
+
+# Rows that stand beside the peers and are none: ours with something taken away.
+ABLATIONS = ("no_signs",)
 
 
 # Each takes a fresh workbench, the peers' configuration and the folder of the warm-up they share.
@@ -117,5 +118,6 @@ METHODS: Mapping[str, Callable[[Workbench, PeersConfig, Path], Scorer]] = {
     "merl": _peer_merl,
     "ked": _peer_ked,
     "fixed": _peer_fixed,
+    "no_signs": lambda bench, _, warm_up: train_ours(bench, warm_up),
     "random": lambda bench, _, __: train_random(bench),
 }

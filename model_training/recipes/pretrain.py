@@ -28,6 +28,7 @@ class Pretraining:
         config = bench.run.config
         self.rows = bench.recordings.rows(*TRAINING_FOLDS)
         self.targets = bench.targets
+        self.signs = torch.from_numpy(bench.measured)
         self.weights = torch.ones(self.targets.shape[1])
         if config.signs:
             self.weights[len(bench.conditions) :] = config.signs.weight
@@ -51,12 +52,12 @@ class Pretraining:
 
     def _warm_up(self, number: int, branch: nn.Module) -> FixedOutputs:
         outputs = ConditionOutputs(
-            self.bench.run.config.ecg_encoder.branch_dimension, self.targets.shape[1]
+            self.bench.run.config.ecg_encoder.branch_dimension, len(self.bench.conditions)
         )
 
         def loss_of(fixed: FixedOutputs, batch: Tensor) -> Tensor:
             logits = fixed(self.augment(self.windows[batch]))
-            return masked_binary_cross_entropy(logits, self.targets[batch], self.weights)
+            return masked_binary_cross_entropy(logits, self.targets[batch][:, : logits.shape[1]])
 
         def validate(fixed: FixedOutputs) -> float:
             return self.bench.validation_loss(fixed.score(self.validation))
@@ -78,14 +79,26 @@ class Pretraining:
 
         def loss_of(network: CardioQueryNetwork, batch: Tensor) -> Tensor:
             queries = wordings.draw(config.wordings.noise)
-            logits = network(self.augment(self.windows[batch]), queries)
-            return masked_binary_cross_entropy(logits, self.targets[batch], self.weights)
+            asked = torch.randperm(len(queries))[: config.wordings.queries_in_a_step]
+            logits = network(self.augment(self.windows[batch]), self.signs[batch], queries[asked])
+            targets = self.targets[batch][:, asked]
+            return masked_binary_cross_entropy(logits, targets, self.weights[asked])
 
         def validate(network: CardioQueryNetwork) -> float:
             return bench.validation_loss(network.score(self.validation, bench.canonical))
 
         log = bench.run.folder / "fusion_training.csv"
-        return fit(bench.network, config.fusion_training, self.rows, loss_of, validate, log)
+        network = fit(bench.network, config.fusion_training, self.rows, loss_of, validate, log)
+        self._fit_trees(network)
+        return network
+
+    def _fit_trees(self, network: CardioQueryNetwork) -> None:
+        """What the signs say of the conditions; from now on a part of their logits."""
+        config = self.bench.run.config
+        if network.measured is not None and config.signs is not None:
+            labels = self.bench.recordings.targets[self.rows]
+            network.measured.fit(self.bench.measured[self.rows], labels, config.seed)
+            network.fusion.memory.measured_share.fill_(config.signs.share)
 
 
 def main() -> None:

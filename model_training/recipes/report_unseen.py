@@ -26,7 +26,8 @@ def render_unseen(results: Results) -> str:
         "Then they are asked: ours as the service asks, by the signs that the catalogue states, a "
         "peer in the way that was better on fold 9, by signs or by name and description. All "
         "methods have the same ECG encoder, recordings, labels, wordings, augmentation and number "
-        "of epochs; the measured signs are ours alone. Recordings of fold 10; "
+        "of epochs; the measured signs are ours alone (*no_signs*, ours without them, is no peer). "
+        "Recordings of fold 10; "
         f"{unseen['conditions']} conditions with at least {unseen['min_positives']} positives. "
         "*Ahead*: ours minus the peer in points, paired bootstrap over recordings, 1,000 "
         "resamples, two-sided p.\n\n" + _methods(unseen)

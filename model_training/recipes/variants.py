@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, cast, get_args
+from typing import get_args
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ecg_core.conditions import Condition
 from model_training.data.ptbxl import TRAINING_FOLDS, LabelledRecordings
@@ -16,7 +15,6 @@ from model_training.entities.extractor import shipped_extractor
 from model_training.models.ecg_encoder import EcgEncoderConfig
 from model_training.peers.texts import read_reports
 from model_training.recipes.config import Run, RunConfig
-from model_training.recipes.pretrain import Pretraining
 from model_training.recipes.report_tables import BASE
 from model_training.recipes.workbench import Relabel, Workbench
 
@@ -35,7 +33,6 @@ class Variant:
         config: Changes the configuration.
         relabel: Changes what is trained on.
         bench: Changes the workbench before anything is trained.
-        fusion: Changes the second phase before it starts.
         percent: Of the training recordings.
     """
 
@@ -43,7 +40,6 @@ class Variant:
     config: Callable[[RunConfig], RunConfig] = lambda config: config
     relabel: Callable[[Run], Relabel] = lambda run: lambda recordings: recordings
     bench: Callable[[Workbench], Workbench] = lambda bench: bench
-    fusion: Callable[[Pretraining], None] = lambda pretraining: None
     percent: int = 100
 
 
@@ -71,8 +67,8 @@ def variants(config: RunConfig) -> Mapping[str, Variant]:
         ),
         **{
             f"queries-{count}": Variant(
-                f"a step of the fusion asks {count} conditions, drawn by chance, instead of all",
-                fusion=lambda pretraining, count=count: _ask_few(pretraining, count),  # type: ignore[misc]
+                f"a step of the fusion asks {count} conditions and signs, drawn by chance",
+                config=lambda c, count=count: _part(c, "wordings", queries_in_a_step=count),  # type: ignore[misc]
             )
             for count in QUERIES_IN_A_STEP
         },
@@ -131,26 +127,6 @@ class _WithoutDescriptions(Workbench):
     @staticmethod
     def of(bench: Workbench) -> Workbench:
         return _WithoutDescriptions(**{f.name: getattr(bench, f.name) for f in fields(bench)})
-
-
-class _FewTargets:
-    """Targets of which each batch sees some conditions only.
-
-    No query changes the answer to another, so that not to count one is not to ask it.
-    """
-
-    def __init__(self, targets: Tensor, count: int) -> None:
-        self._targets = targets
-        self._count = count
-
-    def __getitem__(self, batch: Tensor) -> Tensor:
-        targets = self._targets[batch].clone()
-        targets[:, torch.randperm(targets.shape[1])[self._count :]] = torch.nan
-        return targets
-
-
-def _ask_few(pretraining: Pretraining, count: int) -> None:
-    pretraining.targets = cast(Any, _FewTargets(pretraining.targets, count))
 
 
 def _with_report_entities(run: Run) -> Relabel:

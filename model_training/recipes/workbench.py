@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ecg_core.conditions import Catalogue, Condition
+from ecg_core.signs import SIGNS, Sign
 from model_training.data.ptbxl import VALIDATION_FOLD, LabelledRecordings, load_ptbxl
 from model_training.entities.masking import LeftOut
+from model_training.measured_once import measured_once
 from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.fusion import masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
 from model_training.models.text_encoder import TextEncoder
 from model_training.recipes.config import Run
-from model_training.signs import SIGNS, Sign, measure_signs
 from model_training.wordings import QueryEmbedder
 
 Relabel = Callable[[LabelledRecordings], LabelledRecordings]
@@ -36,8 +37,8 @@ class Workbench:
         network: With fresh weights until `restore`.
         fixed: A classifier with fixed outputs on an encoder of its own: warm-up and reference.
         left_out: What training must know nothing of: no label, no wording, no mention.
-        signs: What is measured and trained on beside the conditions.
-        sign_targets: Soft labels, shape (recording, sign).
+        signs: What is measured beside the waveform; none unless the run asks for it.
+        measured: The signs' values, shape (recording, sign).
     """
 
     run: Run
@@ -47,7 +48,7 @@ class Workbench:
     fixed: FixedOutputs
     left_out: LeftOut | None = None
     signs: tuple[Sign, ...] = ()
-    sign_targets: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    measured: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
     @property
     def network_file(self) -> Path:
@@ -88,7 +89,7 @@ class Workbench:
 
     @cached_property
     def outputs(self) -> Tensor:
-        """The query embedding of each of the network's outputs: conditions, then signs."""
+        """The query embedding of all that the network knows: conditions, then signs."""
         if not self.signs:
             return self.canonical
         named = self.embedder.free_texts([sign.name for sign in self.signs])
@@ -96,16 +97,16 @@ class Workbench:
 
     @cached_property
     def targets(self) -> Tensor:
-        """Labels of each of the network's outputs, shape (recording, output)."""
+        """Labels of all that the network knows; a sign's is soft: shape (recording, query)."""
         labels = torch.from_numpy(self.recordings.targets)
-        return torch.cat([labels, torch.from_numpy(self.sign_targets)], 1) if self.signs else labels
+        return torch.cat([labels, torch.from_numpy(self.measured).sigmoid()], dim=1)
 
     def windows(self, *folds: int) -> Tensor:
         """Windows of the recordings in these folds, shape (recording, lead, sample)."""
         return torch.from_numpy(self.recordings.windows[self.recordings.rows(*folds)])
 
     def validation_loss(self, logits: Tensor) -> float:
-        """Loss on fold 9 of logits (recording, output), the conditions' alone."""
+        """Loss on fold 9 of logits (recording, query), the conditions' alone."""
         rows = self.recordings.rows(VALIDATION_FOLD)
         targets = torch.from_numpy(self.recordings.targets[rows])
         return float(masked_binary_cross_entropy(logits[:, : targets.shape[1]], targets))
@@ -130,9 +131,9 @@ def open_workbench(
     if relabel is not None:
         recordings = relabel(recordings)
     signs = SIGNS if config.signs else ()
-    sign_targets = np.empty((len(recordings.ecg_ids), 0), np.float32)
+    measured = np.empty((len(recordings.ecg_ids), 0), np.float32)
     if signs:
-        sign_targets = measure_signs(recordings.windows, config.preprocessing, run.cache)
+        measured = measured_once(recordings.windows, config.preprocessing, run.cache)
 
     def network() -> CardioQueryNetwork:
         return CardioQueryNetwork(
@@ -140,13 +141,14 @@ def open_workbench(
             config.fusion,
             config.preprocessing,
             text_dimension=text_encoder.spec.dimension,
-            conditions=len(recordings.conditions) + len(signs),
+            conditions=len(recordings.conditions),
+            trees=config.signs.trees if config.signs else None,
         )
 
     warmed = network()
     fixed = FixedOutputs(warmed.encoder, warmed.fusion.memory.outputs)
     embedder = QueryEmbedder(text_encoder, config.prompts, run.cache)
-    return Workbench(run, recordings, embedder, network(), fixed, left_out, signs, sign_targets)
+    return Workbench(run, recordings, embedder, network(), fixed, left_out, signs, measured)
 
 
 def restored_workbench(run: Run) -> Workbench:

@@ -1,18 +1,31 @@
 """Signs of drawn recordings: each says what was drawn, and nothing of what was not."""
 
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from cardioquery.demo.simulator import Simulation, simulate
 from ecg_core.conditions import Catalogue
 from ecg_core.leads import LEADS
-from ecg_core.preprocessing import PreprocessingSpec
-from model_training.signs import SIGNS, measure_signs
-from model_training.signs.measuring import measure_window
+from ecg_core.preprocessing import PreprocessingSpec, prepare
+from ecg_core.signs import SIGNS, measure_signs
 
+GOLDEN = {
+    "heart rate above 100 beats per minute": -7.35,
+    "irregularly irregular R-R intervals": -3.12,
+    "no P waves": -4.47,
+    "PR interval above 200 ms": -3.44,
+    "QRS duration of 120 ms or more": -5.95,
+    "left axis deviation beyond -30 degrees": -14.98,
+    "S in V1 plus R in V5 or V6 above 3.5 mV": -5.87,
+    "ST depression in lead V5": -2.75,
+    "inverted T waves in lead III": -6.15,
+    "pathological Q waves in lead aVF": -5.0,
+}
 SPEC = PreprocessingSpec()
 NAMES = tuple(sign.name for sign in SIGNS)
 # R wave of each lead of a normal heart, mV; a negative one is an S wave.
@@ -61,13 +74,17 @@ class Drawn:
         return samples_mv
 
     def present(self) -> frozenset[str]:
-        """The signs with a label above one half."""
-        window = (self.samples_mv() / SPEC.millivolts_per_unit).astype(np.float32)
-        labels = measure_window(window, SPEC)
-        assert np.isfinite(labels).all()
-        assert labels.min() >= 0
-        assert labels.max() <= 1
-        return frozenset(name for name, label in zip(NAMES, labels, strict=True) if label > 0.5)
+        """The signs that are there."""
+        values = self.values()
+        return frozenset(name for name, value in zip(NAMES, values, strict=True) if value > 0)
+
+    def windows(self) -> NDArray[np.float32]:
+        """As `prepare` makes them, shape (1, lead, sample)."""
+        return (self.samples_mv()[np.newaxis] / SPEC.millivolts_per_unit).astype(np.float32)
+
+    def values(self) -> NDArray[np.float32]:
+        """Shape (sign,)."""
+        return measure_signs(self.windows(), SPEC)[0]
 
 
 def every(interval_s: float) -> tuple[float, ...]:
@@ -158,30 +175,61 @@ def test_no_sign_of_another_heart_is_found_in_a_normal_one(
     assert not_there & {"normal axis", "isoelectric ST segments"} <= present
 
 
-def test_a_label_grows_with_what_it_measures() -> None:
+def test_a_value_grows_with_what_it_measures() -> None:
     column = NAMES.index("PR interval above 200 ms")
-    labels = [
-        measure_window((Drawn(pr_s=pr_s).samples_mv() / 0.5).astype(np.float32), SPEC)[column]
-        for pr_s in (0.14, 0.18, 0.22, 0.28)
-    ]
-    assert labels == sorted(labels)
-    assert labels[0] < 0.1 < 0.9 < labels[-1]
+    values = [Drawn(pr_s=pr_s).values()[column] for pr_s in (0.14, 0.18, 0.22, 0.28)]
+    assert values == sorted(values)
+    assert values[0] < -2
+    assert values[-1] > 2
 
 
-@pytest.mark.parametrize("samples_mv", [np.zeros((12, 1000)), np.full((12, 1000), 0.3)])
-def test_a_window_without_beats_says_nothing(samples_mv: NDArray[np.float64]) -> None:
-    assert np.isnan(measure_window(samples_mv.astype(np.float32), SPEC)).all()
+def test_a_window_is_measured_for_itself() -> None:
+    windows = np.concatenate([Drawn().windows(), Drawn(pr_s=0.26).windows()])
+    alone = np.concatenate([measure_signs(windows[[row]], SPEC) for row in (0, 1)])
+    np.testing.assert_array_equal(measure_signs(windows, SPEC), alone)
 
 
-def test_labels_are_kept_and_made_anew_for_other_windows(tmp_path: Path) -> None:
-    window = (Drawn().samples_mv() / 0.5).astype(np.float32)[np.newaxis]
-    first = measure_signs(window, SPEC, tmp_path)
-    (kept,) = tmp_path.iterdir()
-    np.save(kept, first + 1)
-    np.testing.assert_array_equal(measure_signs(window, SPEC, tmp_path), first + 1)
-    other = (replace(Drawn(), pr_s=0.26).samples_mv() / 0.5).astype(np.float32)[np.newaxis]
-    assert measure_signs(other, SPEC, tmp_path).max() <= 1
-    assert len(list(tmp_path.iterdir())) == 2
+def test_a_missing_lead_leaves_its_signs_unsaid_and_the_others_said() -> None:
+    windows = Drawn(t_mv=leads("V5 V6", -0.3)).windows()
+    windows[0, LEADS.index("V6")] = 0
+    values = dict(zip(NAMES, measure_signs(windows, SPEC)[0].tolist(), strict=True))
+    assert values["inverted T waves in lead V6"] == 0
+    assert values["inverted T waves in lateral leads (I, aVL, V5 and V6)"] == 0
+    assert values["inverted T waves in lead V5"] > 0
+    assert values["heart rate of 60 to 100 beats per minute"] > 0
+
+
+@pytest.mark.parametrize("there", [("I",), ("II", "V1"), LEADS[:6]])
+def test_few_leads_are_measured_as_far_as_they_go(there: tuple[str, ...]) -> None:
+    windows = Drawn().windows()
+    windows[0, [row for row, lead in enumerate(LEADS) if lead not in there]] = 0
+    values = dict(zip(NAMES, measure_signs(windows, SPEC)[0].tolist(), strict=True))
+    assert values["regular R-R intervals"] > 0
+    assert values["ST depression in lead V5"] == 0
+
+
+@pytest.mark.parametrize("level", [0.0, 0.6])
+def test_a_window_without_beats_says_nothing(level: float) -> None:
+    assert not measure_signs(np.full((1, 12, 1000), level, np.float32), SPEC).any()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-6, 0.01, 1.0, 10.0]), st.integers(0, 40))
+def test_whatever_a_window_holds_it_is_measured(seed: int, scale: float, spikes: int) -> None:
+    random = np.random.default_rng(seed)
+    windows = random.normal(0, scale, (1, 12, 1000)).astype(np.float32)
+    windows[0, :, random.integers(0, 1000, spikes)] += 10 * scale
+    values = measure_signs(windows, SPEC)
+    assert values.shape == (1, len(SIGNS))
+    assert np.isfinite(values).all()
+    assert np.abs(values).max() <= 20
+
+
+def test_the_measured_values_are_pinned() -> None:
+    """Training and serving measure the same: a change of these needs a new bundle."""
+    windows = prepare(simulate(Simulation(seed=3)), SPEC).windows
+    values = dict(zip(NAMES, measure_signs(windows, SPEC)[0].tolist(), strict=True))
+    assert {name: round(values[name], 2) for name in GOLDEN} == pytest.approx(GOLDEN, abs=0.02)
 
 
 def test_names_and_wordings_are_all_different() -> None:

@@ -3,8 +3,9 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from model_training.signs.measured import (
+from ecg_core.signs.measured import (
     Measured,
     Sign,
     Value,
@@ -14,7 +15,7 @@ from model_training.signs.measured import (
     below,
     second_of,
 )
-from model_training.signs.regional import (
+from ecg_core.signs.regional import (
     lost_r,
     st_depression,
     st_elevation,
@@ -95,6 +96,12 @@ def _dominant_r(*leads: str) -> Value:
     return lambda m: float(
         np.min((m.of(m.waves.r_mv, *leads) - m.of(m.waves.s_mv, *leads) - 0.1) / 0.15)
     )
+
+
+def _third(values: NDArray[np.float64]) -> float:
+    """The third highest of all leads that are there."""
+    there = values[~np.isnan(values)]
+    return float(np.sort(there)[-3]) if len(there) >= 3 else float("nan")
 
 
 def _discordance(m: Measured) -> float:
@@ -214,7 +221,7 @@ def _qrs_shape() -> tuple[Sign, ...]:
         Sign(("deep S waves in V5 and V6", "persistent S wave in V6"),
                 above(_highest("s_mv", "V5", "V6"), 0.6, 0.15)),
         Sign(("notched or slurred QRS complex", "fragmented QRS complex"),
-                above(lambda m: float(np.sort(m.waves.notches)[-3]), 2.5, 0.5)),
+                above(lambda m: _third(m.waves.notches), 2.5, 0.5)),
         Sign(("Q waves in two or more leads", "initial negative deflection of the QRS complex"),
                 second_of(lambda m: (m.waves.q_mv - 0.1) / 0.04,
                           "I", "II", "III", "aVL", "aVF", "V2", "V3", "V4", "V5", "V6")),
@@ -255,7 +262,7 @@ def _repolarisation() -> tuple[Sign, ...]:
         Sign(("upright T waves in I, II and V3 to V6", "normal T waves"),
                 lambda m: float(np.min((m.of(m.waves.t_mv, *_USUALLY_UPRIGHT) - 0.1) / 0.03))),
         Sign(("isoelectric ST segments", "no ST deviation"),
-                below(lambda m: float(np.sort(np.abs(m.waves.st_mv))[-3]), 0.07, 0.02)),
+                below(lambda m: _third(np.abs(m.waves.st_mv)), 0.07, 0.02)),
         Sign(("ST segments and T waves opposite to the QRS complex", "secondary ST-T changes"),
                 above(_discordance, 0.3, 0.12)),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Measured signs: how a value becomes a label, and the language in which signs are defined."""
+"""Measured signs: the language in which they are defined."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_training.signs.beats import Beats
-from model_training.signs.rhythm import Rhythm
-from model_training.signs.waves import Waves
+from ecg_core.signs.beats import Beats
+from ecg_core.signs.rhythm import Rhythm
+from ecg_core.signs.waves import Waves
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -21,18 +21,33 @@ class Measured:
     rhythm: Rhythm
 
     def of(self, values: NDArray[np.float64], *leads: str) -> NDArray[np.float64]:
-        """A per-lead measurement in these leads."""
-        return values[[self.leads.index(lead) for lead in leads]]
+        """A per-lead measurement in these leads.
+
+        Raises:
+            NotMeasured: One of the leads is missing.
+        """
+        chosen: NDArray[np.float64] = values[[self.leads.index(lead) for lead in leads]]
+        if np.isnan(chosen).any():
+            raise NotMeasured
+        return chosen
 
     def at(self, values: NDArray[np.float64], lead: str) -> float:
-        """A per-lead measurement in one lead."""
-        return float(values[self.leads.index(lead)])
+        """A per-lead measurement in one lead.
+
+        Raises:
+            NotMeasured: The lead is missing.
+        """
+        return float(self.of(values, lead)[0])
 
     @property
     def axis_degrees(self) -> float:
         """Frontal QRS axis from the net QRS deflection in I and aVF."""
         net = self.waves.net_mv
         return float(np.degrees(np.arctan2(self.at(net, "aVF") * 2 / 3**0.5, self.at(net, "I"))))
+
+
+class NotMeasured(Exception):
+    """A sign cannot be measured on this window."""
 
 
 Value = Callable[[Measured], float]
@@ -44,7 +59,8 @@ class Sign:
 
     Attributes:
         wordings: How it is said, its name first.
-        value: Signed distance from the threshold, in softnesses; NaN where it cannot be measured.
+        value: Signed distance from the threshold, in softnesses; NaN, or `NotMeasured` raised,
+            where it cannot be measured.
     """
 
     wordings: tuple[str, ...]
@@ -84,8 +100,3 @@ def second_of(measure: Callable[[Measured], NDArray[np.float64]], *leads: str) -
 def in_lead(measure: Callable[[Measured], NDArray[np.float64]], lead: str) -> Value:
     """The value in one lead."""
     return lambda m: m.at(measure(m), lead)
-
-
-def label(value: float) -> float:
-    """The soft label of a value: near a threshold no measurement is certain. NaN stays NaN."""
-    return float(1 / (1 + np.exp(-np.clip(value, -8, 8))))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from model_training.signs.measured import Measured, Sign, in_lead, second_of
+from ecg_core.signs.measured import Measured, Sign, in_lead, second_of
 
 TERRITORIES = {
     "inferior leads (II, III and aVF)": ("II", "III", "aVF"),

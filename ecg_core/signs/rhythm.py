@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_training.signs.beats import Beats
+from ecg_core.signs.beats import Beats
 
 _EARLY = (0.86, 0.04)  # of the usual interval; threshold and softness
 _WIDE = (1.35, 0.12)  # of the usual width

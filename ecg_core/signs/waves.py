@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from model_training.signs.beats import BEFORE_S, Beats
+from ecg_core.signs.beats import BEFORE_S, Beats
 
 _UPSAMPLING = 4
 _ONSET_LEVEL = 0.12  # of the QRS complex' steepest slope
