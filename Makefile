@@ -8,6 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 SHARED ?= ../shared
 CONFIG ?= model_training/recipes/configs/ptbxl_cpu.yaml
+LEAVE_OUT_CONFIG ?= model_training/recipes/configs/ptbxl_leave_out.yaml
 # Another command that takes the arguments of `docker compose`, such as podman-compose.
 COMPOSE ?= docker compose
 # cpu or gpu: which onnxruntime the image has.
@@ -61,7 +62,7 @@ evaluate: .make/everything ## Evaluate what was trained, and the quality check; 
 	$(BIN)/python -m model_training.recipes.evaluate_quality --shared $(SHARED)
 
 leave-out: .make/everything ## Train without groups of conditions, ours and its peers; hours
-	$(BIN)/python -m model_training.recipes.leave_out $(RECIPE_ARGUMENTS)
+	$(BIN)/python -m model_training.recipes.leave_out --config $(LEAVE_OUT_CONFIG) --shared $(SHARED)/data
 
 ablate: .make/everything ## Train variants of the configuration and on fewer recordings; hours
 	$(BIN)/python -m model_training.recipes.ablate $(RECIPE_ARGUMENTS)

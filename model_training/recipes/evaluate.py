@@ -36,6 +36,7 @@ from model_training.recipes.evaluate_unseen import (
 )
 from model_training.recipes.evaluate_wordings import evaluate_wordings, unseen_wordings
 from model_training.recipes.fold import TestFold
+from model_training.recipes.leave_out import run_with_left_out
 from model_training.recipes.measure_bundle import read_bundle_figures
 from model_training.recipes.plots import draw_plots
 from model_training.recipes.report import RESULTS, render_results
@@ -118,13 +119,14 @@ def evaluate_left_out(
     run: Run, known: Mapping[str, float], groups: Sequence[Group]
 ) -> dict[str, object]:
     """All that is said of conditions kept from training; empty if the run left none out."""
+    run = run_with_left_out(run)
     fold_10 = read_left_out(run, ["fold 10"], groups)
     if fold_10 is None or not fold_10.tested(MIN_POSITIVES).conditions:
         return {}
     unseen = evaluate_unseen(fold_10)
     best = unseen.get("best_peer")
     found: dict[str, object] = {
-        "unseen": unseen,
+        "unseen": {**unseen, "run": run.folder.name},
         "unseen_familiarity": by_familiarity(fold_10),
         "unseen_conditions": per_condition(fold_10, str(best) if best else None, known),
     }

@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ecg_core.conditions import Catalogue, Condition
 from model_training.data.ptbxl import TEST_FOLD
 from model_training.recipes.workbench import Workbench
+
+_BATCH = 128
 
 
 class TestFold:
@@ -40,10 +43,22 @@ class TestFold:
         """The classifier with fixed outputs, shape (recording, condition)."""
         return self.bench.fixed.score(self.windows).double().numpy()
 
+    @cached_property
+    def features(self) -> Tensor:
+        """What every query is put to: made once, for measuring signs takes longer than asking."""
+        network = self.bench.network.eval()
+        signs = network.signs(self.windows)
+        batches = zip(self.windows.split(_BATCH), signs.split(_BATCH), strict=True)
+        with torch.inference_mode():
+            return torch.cat([network.features(*batch) for batch in batches])
+
     def logits(self, query_embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
         """Shape (recording, query)."""
-        queries = torch.from_numpy(query_embeddings)
-        return self.bench.network.score(self.windows, queries).double().numpy()
+        queries, fusion = torch.from_numpy(query_embeddings), self.bench.network.fusion
+        with torch.inference_mode():
+            logits = torch.cat([fusion(batch, queries) for batch in self.features.split(_BATCH)])
+        asked: NDArray[np.float64] = logits.double().numpy()
+        return asked
 
     def labels(
         self, name: str, *, everyone: bool = False

@@ -83,6 +83,15 @@ def leave_out_file(run: Run, group: str, method: str) -> Path:
     return run.folder / "leave_out" / group / f"{method}.npz"
 
 
+def run_with_left_out(run: Run) -> Run:
+    """The run of the same name with `-leave-out` behind it, if there is one, or this one.
+
+    Each method is trained once for each group: that may need a configuration of its own.
+    """
+    folder = run.folder.with_name(f"{run.folder.name}-leave-out")
+    return replace(run, folder=folder) if folder.is_dir() else run
+
+
 def ask(bench: Workbench, scorer: Scorer, group: Group) -> Asked:
     """Ask a trained method for the conditions of the group, of folds 9, 10 and other hospitals."""
     run, catalogue = bench.run, Catalogue.load()

@@ -18,6 +18,7 @@ from ecg_core.bundle import CONDITION_EMBEDDINGS_FILE, ECG_ENCODER_FILE, FUSION_
 from ecg_core.preprocessing import prepare
 from ecg_core.quality import check_recording
 from ecg_core.readers import UploadedFile, read_recording
+from ecg_core.signs import measure_signs
 from model_training.recipes.calibrate import read_calibration
 from model_training.recipes.config import Run, read_run
 from model_training.recipes.export import write_bundle
@@ -50,6 +51,7 @@ def _diagnosis(bench: Workbench, folder: Path) -> Callable[[], object]:
     queries = np.load(folder / CONDITION_EMBEDDINGS_FILE)[:_QUERIES]
     calibration, spec = read_calibration(bench), bench.run.config.preprocessing
     known = np.ones(len(queries), dtype=bool)
+    has_signs = bench.network.measured is not None
     header = next(iter(sorted((bench.run.shared / "ptb-xl").glob("records*/*/*.hea"))))
     pair = (header, header.with_suffix(".dat"))
     files = [UploadedFile(path.name, path.read_bytes()) for path in pair]
@@ -57,7 +59,10 @@ def _diagnosis(bench: Workbench, folder: Path) -> Callable[[], object]:
     def diagnose() -> object:
         report = check_recording(read_recording(files), allow_missing_leads=True)
         windows = prepare(report.recording, spec).windows
-        (features,) = encoder.run(None, {"windows": windows})
+        feeds = {"windows": windows}
+        if has_signs:
+            feeds["signs"] = measure_signs(windows, spec)
+        (features,) = encoder.run(None, feeds)
         (logits,) = fusion.run(None, {"features": features, "query_embeddings": queries})
         return calibration.probabilities(logits.mean(axis=0), known)
 

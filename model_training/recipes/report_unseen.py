@@ -30,7 +30,8 @@ def render_unseen(results: Results) -> str:
         "Recordings of fold 10; "
         f"{unseen['conditions']} conditions with at least {unseen['min_positives']} positives. "
         "*Ahead*: ours minus the peer in points, paired bootstrap over recordings, 1,000 "
-        "resamples, two-sided p.\n\n" + _methods(unseen)
+        "resamples, two-sided p. Run "
+        f"`{unseen['run']}`.\n\n" + _methods(unseen)
     )
     parts = [text, "![unseen conditions](plots/unseen.png)"]
     for key, said in (
