@@ -74,29 +74,52 @@ def test_a_kill_at_any_place_leaves_no_store_and_the_next_run_the_same_one(
     assert not (tmp_path / "s/work").exists()
 
 
+# Each worker prepares three recordings, says so, and waits for ever.
+STUCK = """
+import os, signal, sys
+from model_training.data.store import shards
+from model_training.recipes.prepare import main
+
+inner, left = shards.prepare, [3]
+def prepare(*arguments):
+    left[0] -= 1
+    if left[0] < 0:
+        os.write(1, b"stuck")
+        signal.pause()
+    return inner(*arguments)
+shards.prepare = prepare
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_the_recipe_killed_from_outside_leaves_no_process_and_is_resumed(tmp_path):
-    source = build.write_ptb_xl(tmp_path / "r", count=40)
-    store = tmp_path / "s"
+    source, store = build.write_ptb_xl(tmp_path / "r", count=12), tmp_path / "s"
     arguments = ["--release", "ptb-xl-100", "--source", str(source), "--store", str(store)]
-    arguments += ["--workers", "2", "--shard-recordings", "1"]
-    command = [sys.executable, "-m", "model_training.recipes.prepare", *arguments]
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    reading, writing = os.pipe()  # workers hold its other end: it ends when all are gone
+    arguments += ["--shard-recordings", "1", "--workers"]
+    script = tmp_path / "stuck.py"
+    script.write_text(STUCK)
     running = subprocess.Popen(
-        command, cwd=REPOSITORY, env=environment, stdout=writing, stderr=writing
+        [sys.executable, script, *arguments, "2"],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
-    os.close(writing)
-    while not [*(store / "work").glob("*.json")]:
-        assert running.poll() is None
-    running.kill()
-    running.wait()
-    with os.fdopen(reading, "rb") as output:
+    assert running.stdout is not None
+    with running.stdout as output:  # the workers' as well: it ends when all of them are gone
+        told = b""
+        while told.count(b"stuck") < 2:
+            piece = output.read1()
+            assert piece, "it ended by itself"
+            told += piece
+        running.kill()
         output.read()
-    done = len([*(store / "work").glob("*.json")])
-    assert done >= 1
+    running.wait()
+    assert len([*(store / "work").glob("*.json")]) == 6
     with pytest.raises(StoreError):
         RecordingStore.open(store)
-    assert main(arguments) == 0
+    assert main([*arguments, "1"]) == 0
     opened = RecordingStore.open(store)
-    assert opened.manifest.recordings == 40
+    assert opened.manifest.recordings == 12
     opened.verify()
