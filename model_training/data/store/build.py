@@ -8,6 +8,7 @@ import fcntl
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context
@@ -140,6 +141,10 @@ def _in_processes(tasks: Iterable[ShardTask], workers: int) -> Iterator[ShardTas
                 for future in finished:
                     future.result()
                     yield running.pop(future)
+        except BrokenProcessPool as error:
+            # Libraries in C have been seen to crash on MATLAB files whose bytes were altered.
+            detail = "a worker died: no memory, or a file that its reader cannot bear"
+            raise StoreError(f"{detail}; what is prepared is kept") from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

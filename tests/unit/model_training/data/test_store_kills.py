@@ -123,3 +123,19 @@ def test_the_recipe_killed_from_outside_leaves_no_process_and_is_resumed(tmp_pat
     opened = RecordingStore.open(store)
     assert opened.manifest.recordings == 12
     opened.verify()
+
+
+def test_a_worker_that_dies_ends_the_run_with_a_word(tmp_path):
+    source, store = build.write_ptb_xl(tmp_path / "r", count=12), tmp_path / "s"
+    script = tmp_path / "dying.py"
+    script.write_text(STUCK.replace("signal.pause()", "os.kill(os.getpid(), signal.SIGKILL)"))
+    arguments = ["--release", "ptb-xl-100", "--source", str(source), "--store", str(store)]
+    ended = subprocess.run(
+        [sys.executable, script, *arguments, "--shard-recordings", "1", "--workers", "2"],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert b"a worker died" in ended.stderr
+    assert [*(store / "work").glob("*.json")]
