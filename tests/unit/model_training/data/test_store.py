@@ -42,7 +42,7 @@ def test_windows_labels_and_texts_stay_together(ptb_xl, tmp_path):
     column = labels.conditions.index("inferior-myocardial-infarction")
     assert labels.targets[:, column].tolist() == [0, 1, 0, 1, 0, 1, 0]
     store.verify()
-    assert not (tmp_path / "s/work").exists()
+    assert not (tmp_path / "s/unfinished").exists()
 
 
 def test_float32_is_exact_and_float16_errs_by_at_most_2_microvolts(ptb_xl, tmp_path):
@@ -111,7 +111,7 @@ def test_an_altered_file_refuses_the_release_keeps_what_is_done_and_is_resumed(t
     assert [fault.item for fault in caught.value.faults] == ["4"]
     with pytest.raises(StoreError):
         RecordingStore.open(tmp_path / "s")
-    assert sorted(p.name for p in (tmp_path / "s/work").glob("*.json")) == [
+    assert sorted(p.name for p in (tmp_path / "s/unfinished").glob("*.json")) == [
         "shard-000000.json",
         "shard-000002.json",
     ]
@@ -142,14 +142,14 @@ def test_other_settings_do_not_go_on_with_another_store(ptb_xl, tmp_path):
     other = PreprocessingSpec(highpass_hz=1.0)
     with pytest.raises(StoreError, match="another store"):
         build_store(request_of(ptb_xl, tmp_path / "s", preprocessing=other))
-    (tmp_path / "begun/work").mkdir(parents=True)
-    (tmp_path / "begun/work/plan").write_text("other")
+    (tmp_path / "begun/unfinished").mkdir(parents=True)
+    (tmp_path / "begun/unfinished/plan").write_text("other")
     with pytest.raises(StoreError, match="beginnings"):
         build_store(request_of(ptb_xl, tmp_path / "begun"))
 
 
 def test_two_at_once_are_kept_apart(ptb_xl, tmp_path):
-    work = tmp_path / "s/work"
+    work = tmp_path / "s/unfinished"
     work.mkdir(parents=True)
     with building._alone(work), pytest.raises(StoreError, match="another process"):
         build_store(request_of(ptb_xl, tmp_path / "s"))
@@ -216,7 +216,7 @@ def test_verifying_names_the_rows_that_were_altered(store_folder):
 
 def test_a_shard_that_was_altered_before_the_end_is_made_anew(ptb_xl, tmp_path):
     request = request_of(ptb_xl, tmp_path / "s")
-    work = tmp_path / "s/work"
+    work = tmp_path / "s/unfinished"
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patched:
         patched.setattr(building, "assemble", interrupt)

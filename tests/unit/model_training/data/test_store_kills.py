@@ -71,7 +71,7 @@ def test_a_kill_at_any_place_leaves_no_store_and_the_next_run_the_same_one(
     RecordingStore.open(tmp_path / "s").verify()
     for file in ("windows.npy", "index.csv", "manifest.json"):
         assert (tmp_path / "s" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
-    assert not (tmp_path / "s/work").exists()
+    assert not (tmp_path / "s/unfinished").exists()
 
 
 # Each worker prepares three recordings, says so, and waits for ever.
@@ -116,7 +116,7 @@ def test_the_recipe_killed_from_outside_leaves_no_process_and_is_resumed(tmp_pat
         running.kill()
         output.read()
     running.wait()
-    assert len([*(store / "work").glob("*.json")]) == 6
+    assert len([*(store / "unfinished").glob("*.json")]) == 6
     with pytest.raises(StoreError):
         RecordingStore.open(store)
     assert main([*arguments, "1"]) == 0
@@ -138,4 +138,4 @@ def test_a_worker_that_dies_ends_the_run_with_a_word(tmp_path):
     )
     assert ended.returncode == 2
     assert b"a worker died" in ended.stderr
-    assert [*(store / "work").glob("*.json")]
+    assert [*(store / "unfinished").glob("*.json")]
