@@ -15,6 +15,10 @@ COMPOSE ?= docker compose
 ONNXRUNTIME ?= cpu
 # Recordings that `make demo` diagnoses besides its synthetic one.
 FILES ?=
+# Which public release `make prepare` reads, from where, and where to; see docs/data.md.
+RELEASE ?=
+SOURCE ?=
+STORE ?= stores/$(RELEASE)
 # How long `make fuzz` takes for each target, and `make soak` with how many workers.
 SECONDS ?= 60
 MINUTES ?= 20
@@ -25,7 +29,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 RECIPE_ARGUMENTS := --config $(CONFIG) --shared $(SHARED)/data
 
-.PHONY: help setup run demo test check format train evaluate leave-out ablate export bench fuzz soak dashboards check-deploy image secrets up compose-test sbom lock clean
+.PHONY: help setup run demo test check format prepare train evaluate leave-out ablate export bench fuzz soak dashboards check-deploy image secrets up compose-test sbom lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +54,10 @@ check: .make/everything ## Formatting, lint, types and import contracts
 format: .make/everything ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+prepare: .make/everything ## Check the RELEASE in SOURCE and prepare it into STORE (docs/data.md)
+	$(BIN)/python -m model_training.recipes.prepare --release "$(RELEASE)" --source "$(SOURCE)" \
+	  --store "$(STORE)"
 
 train: .make/everything ## Train and calibrate the model on $(SHARED)/data
 	$(BIN)/python -m model_training.recipes.pretrain $(RECIPE_ARGUMENTS)

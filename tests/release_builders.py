@@ -4,13 +4,16 @@ import csv
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 from scipy.io import savemat
 
 from ecg_core.leads import LEADS
+from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.recording import Recording
+from model_training.data.store import StoreRequest
 from tests.builders import make_recording, make_wfdb
 
 
@@ -166,3 +169,10 @@ def write_code15(root: Path) -> Path:
             stream["tracings"] = tracings
     write_table(root / "exams.csv", rows)
     return root
+
+
+def request_of(source: Path, store: Path, **changed: Any) -> StoreRequest:
+    """A store of what `write_ptb_xl` writes, exact, in shards of two; some of it changed."""
+    settings: dict[str, Any] = {"release": "ptb-xl-100", "preprocessing": PreprocessingSpec()}
+    settings |= {"sample_type": "float32", "shard_recordings": 2}
+    return StoreRequest(source=source, store=store, **(settings | changed))

@@ -1,5 +1,7 @@
 """Recordings that come as bare arrays (HDF5, MATLAB): no header says lead, rate or unit."""
 
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +19,7 @@ from ecg_core.recording import Recording
 
 # What scipy and h5py raise at files that are cut off, altered or no such file at all.
 _BROKEN = (
-    MatReadError,
+    *(MatReadError, zlib.error, struct.error),
     *(OSError, ValueError, TypeError, KeyError, IndexError, NotImplementedError, EOFError),
 )
 

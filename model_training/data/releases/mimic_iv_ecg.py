@@ -41,7 +41,7 @@ class MimicIvEcg:
         measurements = read_table(folder, _MEASUREMENTS, ["study_id", *_REPORTS], faults)
         if records is None or measurements is None:
             return Listing((), faults)
-        columns = [measurements[column] for column in _REPORTS]
+        columns = [measurements[column].tolist() for column in _REPORTS]
         reports = {
             plain_id(study_id): REPORT_JOINER.join(filter(None, map(_statement, parts)))
             for study_id, *parts in zip(measurements["study_id"], *columns, strict=True)

@@ -102,9 +102,10 @@ def of_files(
     """
     checksums = stated_checksums(folder)
     with_digests, faults = [], []
+    root = os.fspath(folder)  # paths as text: there may be a million
     for recording in recordings:
         names = [recording.location + suffix for suffix in suffixes]
-        if not all(os.path.isfile(folder / name) for name in names):
+        if not all(os.path.isfile(f"{root}/{name}") for name in names):
             faults.append(ReleaseFault(ReleaseFaultCode.MISSING_FILE, recording.source_id))
         digests = tuple(checksums.get(name) for name in names)
         with_digests.append(replace(recording, digests=digests))

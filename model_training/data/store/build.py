@@ -5,39 +5,38 @@ it was; the store is there when its manifest is.
 """
 
 import fcntl
-import hashlib
-import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
-from math import ceil
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from ecg_core.preprocessing import PreprocessingSpec
 from model_training.data.releases.base import (
     BrokenRelease,
-    ListedRecording,
     Listing,
     ReleaseFault,
-    ReleaseFaultCode,
 )
 from model_training.data.releases.registry import RELEASES
 from model_training.data.store.assembly import assemble
 from model_training.data.store.layout import (
     FORMAT_VERSION,
     WORK,
-    SampleType,
     StoreError,
     StoreManifest,
     read_manifest,
     whole_file,
+)
+from model_training.data.store.plan import (
+    StoreRequest,
+    check_room,
+    open_tasks,
+    plan_digest,
+    tasks_of,
 )
 from model_training.data.store.shards import (
     ShardRecord,
@@ -52,36 +51,12 @@ _PLAN = "plan"
 _TASKS_AHEAD = 2  # tasks a worker: one that it does, one that waits for it
 
 
-@dataclass(frozen=True)
-class StoreRequest:
-    """What to make a store of.
-
-    Attributes:
-        release: Name in the registry of releases.
-        source: Folder of the release.
-        store: Folder of the store to be.
-        preprocessing: Parameters of `prepare`.
-        sample_type: float16 halves the size and errs by at most 2 µV of 5 mV; float32 is exact.
-        leave_out: Faults of the release whose recordings are left out and counted; any other
-            fault refuses the release.
-        shard_recordings: Recordings that are prepared, and redone after a kill, together.
-    """
-
-    release: str
-    source: Path
-    store: Path
-    preprocessing: PreprocessingSpec
-    sample_type: SampleType = "float16"
-    leave_out: frozenset[ReleaseFaultCode] = frozenset()
-    shard_recordings: int = 256
-
-
 def build_store(request: StoreRequest, workers: int = 1) -> StoreManifest:
     """Make a store, or go on making it; one that is there already is left as it is.
 
     Args:
         request: What to make.
-        workers: Processes that prepare recordings.
+        workers: Processes that prepare recordings; 1 is this one alone.
 
     Raises:
         BrokenRelease: The release has faults that `leave_out` does not name; all are listed. What
@@ -91,7 +66,7 @@ def build_store(request: StoreRequest, workers: int = 1) -> StoreManifest:
     """
     listing = RELEASES[request.release].listing(request.source)
     sound = listing.without_faults(request.leave_out)
-    plan = _digest(request, sound.recordings)
+    plan = plan_digest(request, sound.recordings)
     finished = read_manifest(request.store)
     if finished is not None:
         if finished.plan != plan:
@@ -101,8 +76,8 @@ def build_store(request: StoreRequest, workers: int = 1) -> StoreManifest:
     work.mkdir(parents=True, exist_ok=True)
     with _alone(work):
         _begin(work, plan)
-        tasks = _tasks(request, sound.recordings, work)
-        _check_room(request, tasks)
+        tasks = tasks_of(request, sound.recordings, work)
+        check_room(request, tasks)
         _prepare_all(tasks, workers)
         records = [_record(task) for task in tasks]
         left_out = _left_out(request, listing, tasks, records)
@@ -111,17 +86,6 @@ def build_store(request: StoreRequest, workers: int = 1) -> StoreManifest:
         )
     shutil.rmtree(work)
     return manifest
-
-
-def _digest(request: StoreRequest, recordings: Sequence[ListedRecording]) -> str:
-    digest = hashlib.sha256()
-    settings = [FORMAT_VERSION, request.release, request.sample_type, request.shard_recordings]
-    digest.update(json.dumps([*settings, request.preprocessing.model_dump()]).encode())
-    for listed in recordings:
-        facts = (*(getattr(listed, name) for name in listed.__slots__ if name != "codes"),)
-        codes = None if listed.codes is None else sorted(listed.codes)
-        digest.update(json.dumps([facts, codes]).encode())
-    return digest.hexdigest()
 
 
 @contextmanager
@@ -145,68 +109,44 @@ def _begin(work: Path, plan: str) -> None:
         raise StoreError(f"{detail}: name another, or delete it")
 
 
-def _tasks(
-    request: StoreRequest, recordings: Sequence[ListedRecording], work: Path
-) -> list[ShardTask]:
-    size = request.shard_recordings
-    return [
-        ShardTask(
-            number,
-            request.release,
-            request.source,
-            tuple(recordings[number * size : (number + 1) * size]),
-            request.preprocessing,
-            request.sample_type,
-            work,
-        )
-        for number in range(ceil(len(recordings) / size))
-    ]
-
-
-def _check_room(request: StoreRequest, tasks: Sequence[ShardTask]) -> None:
-    leads, samples = len(request.preprocessing.leads), request.preprocessing.window_samples
-    row_bytes = leads * samples * np.dtype(request.sample_type).itemsize
-    # The shard that is being moved is there twice.
-    rows = sum(len(task.recordings) for task in _open_tasks(tasks)) + request.shard_recordings
-    if shutil.disk_usage(request.store).free < rows * row_bytes:
-        raise StoreError(f"the disk has no room for {rows * row_bytes} bytes more")
-
-
-def _open_tasks(tasks: Sequence[ShardTask]) -> list[ShardTask]:
-    return [task for task in tasks if not record_path(task.work, task.number).exists()]
-
-
 def _prepare_all(tasks: Sequence[ShardTask], workers: int) -> None:
-    rest = _open_tasks(tasks)
+    rest = open_tasks(tasks)
     total = sum(len(task.recordings) for task in tasks)
     done = total - sum(len(task.recordings) for task in rest)
-    if not rest:
-        return
-    waiting = iter(rest)
-    running: dict[Future[ShardRecord], int] = {}
-    # Spawned, not forked: libraries that were imported before may have threads.
-    with (
-        ProcessPoolExecutor(
-            min(workers, len(rest)), get_context("spawn"), initializer=end_with_parent
-        ) as pool,
-        tqdm(
-            total=total, initial=done, desc="preparing recordings", unit="rec", mininterval=2
-        ) as bar,
-    ):
+    with tqdm(
+        total=total, initial=done, desc="preparing recordings", unit="rec", mininterval=2
+    ) as bar:
+        for task in _in_processes(rest, workers) if workers > 1 else _one_by_one(rest):
+            bar.update(len(task.recordings))
+
+
+def _one_by_one(tasks: Iterable[ShardTask]) -> Iterator[ShardTask]:
+    for task in tasks:
+        prepare_shard(task)
+        yield task
+
+
+def _in_processes(tasks: Iterable[ShardTask], workers: int) -> Iterator[ShardTask]:
+    """Tasks as they are finished. Spawned, not forked: libraries may have threads by now."""
+    waiting = iter(tasks)
+    running: dict[Future[ShardRecord], ShardTask] = {}
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=end_with_parent) as pool:
         try:
             while True:
-                ahead = _TASKS_AHEAD * workers - len(running)
-                for task in islice(waiting, ahead):
-                    running[pool.submit(prepare_shard, task)] = len(task.recordings)
+                for task in islice(waiting, _TASKS_AHEAD * workers - len(running)):
+                    running[pool.submit(prepare_shard, task)] = task
                 if not running:
-                    break
+                    return
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     future.result()
-                    bar.update(running.pop(future))
-        except BaseException:
+                    yield running.pop(future)
+        except BrokenProcessPool as error:
+            # Libraries in C have been seen to crash on MATLAB files whose bytes were altered.
+            detail = "a worker died: no memory, or a file that its reader cannot bear"
+            raise StoreError(f"{detail}; what is prepared is kept") from error
+        finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _record(task: ShardTask) -> ShardRecord:

@@ -6,7 +6,7 @@
     windows.npy     shape (recording, lead, sample)
     index.csv       one line a row: ids, patient, fold, codes, report
     left_out.csv    what the release lists and the store has not, with the reason
-    work/           while it is made: finished shards, the growing windows; gone afterwards
+    unfinished/     while it is made: finished shards, the growing windows; gone afterwards
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from ecg_core.preprocessing import PreprocessingSpec
 
 FORMAT_VERSION = 1
 MANIFEST, WINDOWS, INDEX, LEFT_OUT = "manifest.json", "windows.npy", "index.csv", "left_out.csv"
-WORK = "work"
+WORK = "unfinished"
 _CHUNK_BYTES = 1 << 22
 
 SampleType = Literal["float16", "float32"]

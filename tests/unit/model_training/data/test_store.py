@@ -3,9 +3,6 @@
 import csv
 import json
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,42 +12,14 @@ from ecg_core.conditions import Catalogue
 from ecg_core.preprocessing import PreprocessingSpec, prepare
 from ecg_core.quality import check_recording
 from model_training.data.releases.base import BrokenRelease, ReleaseFaultCode
-from model_training.data.store import RecordingStore, StoreError, StoreRequest, build_store
+from model_training.data.store import RecordingStore, StoreError, build_store
 from model_training.data.store import build as building
-from model_training.recipes.prepare import main
+from model_training.data.store import plan as planning
 from tests import release_builders as build
+from tests.release_builders import request_of
 
 SPEC = PreprocessingSpec()
 REPOSITORY = Path(__file__).resolve().parents[4]
-
-
-def request_of(source: Path, store: Path, **changed) -> StoreRequest:
-    settings = {
-        "release": "ptb-xl-100",
-        "source": source,
-        "store": store,
-        "preprocessing": SPEC,
-        "sample_type": "float32",
-        "shard_recordings": 2,
-    }
-    return StoreRequest(**(settings | changed))
-
-
-@pytest.fixture(scope="module")
-def ptb_xl(tmp_path_factory) -> Path:
-    """Seven sound recordings; not to be changed."""
-    return build.write_ptb_xl(tmp_path_factory.mktemp("ptb-xl"), count=7)
-
-
-@pytest.fixture
-def in_process(monkeypatch) -> None:
-    """Shards are prepared in this process: most tests are not about several."""
-
-    def prepare_all(tasks, workers):
-        for task in building._open_tasks(tasks):
-            building.prepare_shard(task)
-
-    monkeypatch.setattr(building, "_prepare_all", prepare_all)
 
 
 def expected_windows(numbers) -> np.ndarray:
@@ -59,7 +28,7 @@ def expected_windows(numbers) -> np.ndarray:
     )
 
 
-def test_windows_labels_and_texts_stay_together(ptb_xl, tmp_path, in_process):
+def test_windows_labels_and_texts_stay_together(ptb_xl, tmp_path):
     manifest = build_store(request_of(ptb_xl, tmp_path / "s"))
     store = RecordingStore.open(tmp_path / "s")
     assert manifest.recordings == len(store.ids) == 7
@@ -73,10 +42,10 @@ def test_windows_labels_and_texts_stay_together(ptb_xl, tmp_path, in_process):
     column = labels.conditions.index("inferior-myocardial-infarction")
     assert labels.targets[:, column].tolist() == [0, 1, 0, 1, 0, 1, 0]
     store.verify()
-    assert not (tmp_path / "s/work").exists()
+    assert not (tmp_path / "s/unfinished").exists()
 
 
-def test_float32_is_exact_and_float16_errs_by_at_most_2_microvolts(ptb_xl, tmp_path, in_process):
+def test_float32_is_exact_and_float16_errs_by_at_most_2_microvolts(ptb_xl, tmp_path):
     for sample_type in ("float32", "float16"):
         build_store(request_of(ptb_xl, tmp_path / sample_type, sample_type=sample_type))
     exact = RecordingStore.open(tmp_path / "float32").windows
@@ -98,7 +67,7 @@ def test_several_processes_make_the_same_store_as_one(ptb_xl, tmp_path):
 
 
 @pytest.mark.torch
-def test_torch_takes_rows_as_they_are(ptb_xl, tmp_path, in_process):
+def test_torch_takes_rows_as_they_are(ptb_xl, tmp_path):
     torch = pytest.importorskip("torch")
     build_store(request_of(ptb_xl, tmp_path / "s", sample_type="float16"))
     windows = RecordingStore.open(tmp_path / "s").windows
@@ -108,7 +77,7 @@ def test_torch_takes_rows_as_they_are(ptb_xl, tmp_path, in_process):
     assert not windows.flags.writeable
 
 
-def test_nan_stretches_are_left_out_counted_and_named(tmp_path, in_process):
+def test_nan_stretches_are_left_out_counted_and_named(tmp_path):
     source = build.write_mimic(tmp_path / "r")
     manifest = build_store(request_of(source, tmp_path / "s", release="mimic-iv-ecg"))
     store = RecordingStore.open(tmp_path / "s")
@@ -122,7 +91,7 @@ def test_nan_stretches_are_left_out_counted_and_named(tmp_path, in_process):
     assert np.isnan(store.labels(Catalogue.load()).targets).all()
 
 
-def test_sources_of_a_collection_are_labelled_in_their_own_sense(tmp_path, in_process):
+def test_sources_of_a_collection_are_labelled_in_their_own_sense(tmp_path):
     source = build.write_challenge(tmp_path / "training")
     build_store(request_of(source, tmp_path / "s", release="challenge"))
     store = RecordingStore.open(tmp_path / "s")
@@ -132,9 +101,7 @@ def test_sources_of_a_collection_are_labelled_in_their_own_sense(tmp_path, in_pr
     assert labels.targets[1, labels.conditions.index("myocardial-infarction")] == 1
 
 
-def test_an_altered_file_refuses_the_release_keeps_what_is_done_and_is_resumed(
-    tmp_path, in_process
-):
+def test_an_altered_file_refuses_the_release_keeps_what_is_done_and_is_resumed(tmp_path):
     source = build.write_ptb_xl(tmp_path / "r", count=5)
     path = source / "records100/00000/00004_lr.dat"
     sound = path.read_bytes()
@@ -144,7 +111,7 @@ def test_an_altered_file_refuses_the_release_keeps_what_is_done_and_is_resumed(
     assert [fault.item for fault in caught.value.faults] == ["4"]
     with pytest.raises(StoreError):
         RecordingStore.open(tmp_path / "s")
-    assert sorted(p.name for p in (tmp_path / "s/work").glob("*.json")) == [
+    assert sorted(p.name for p in (tmp_path / "s/unfinished").glob("*.json")) == [
         "shard-000000.json",
         "shard-000002.json",
     ]
@@ -153,7 +120,7 @@ def test_an_altered_file_refuses_the_release_keeps_what_is_done_and_is_resumed(
     assert RecordingStore.open(tmp_path / "s").ids.tolist() == ["1", "2", "3", "4", "5"]
 
 
-def test_an_altered_file_may_be_left_out(tmp_path, in_process):
+def test_an_altered_file_may_be_left_out(tmp_path):
     source = build.write_ptb_xl(tmp_path / "r", count=3)
     path = source / "records100/00000/00002_lr.dat"
     path.write_bytes(path.read_bytes()[:-1] + b"\x55")
@@ -163,40 +130,40 @@ def test_an_altered_file_may_be_left_out(tmp_path, in_process):
     assert RecordingStore.open(tmp_path / "s").ids.tolist() == ["1", "3"]
 
 
-def test_a_finished_store_is_left_as_it_is(ptb_xl, tmp_path, in_process):
+def test_a_finished_store_is_left_as_it_is(ptb_xl, tmp_path):
     build_store(request_of(ptb_xl, tmp_path / "s"))
     before = (tmp_path / "s/windows.npy").stat().st_mtime_ns
     build_store(request_of(ptb_xl, tmp_path / "s"))
     assert (tmp_path / "s/windows.npy").stat().st_mtime_ns == before
 
 
-def test_other_settings_do_not_go_on_with_another_store(ptb_xl, tmp_path, in_process):
+def test_other_settings_do_not_go_on_with_another_store(ptb_xl, tmp_path):
     build_store(request_of(ptb_xl, tmp_path / "s"))
     other = PreprocessingSpec(highpass_hz=1.0)
     with pytest.raises(StoreError, match="another store"):
         build_store(request_of(ptb_xl, tmp_path / "s", preprocessing=other))
-    (tmp_path / "begun/work").mkdir(parents=True)
-    (tmp_path / "begun/work/plan").write_text("other")
+    (tmp_path / "begun/unfinished").mkdir(parents=True)
+    (tmp_path / "begun/unfinished/plan").write_text("other")
     with pytest.raises(StoreError, match="beginnings"):
         build_store(request_of(ptb_xl, tmp_path / "begun"))
 
 
 def test_two_at_once_are_kept_apart(ptb_xl, tmp_path):
-    work = tmp_path / "s/work"
+    work = tmp_path / "s/unfinished"
     work.mkdir(parents=True)
     with building._alone(work), pytest.raises(StoreError, match="another process"):
         build_store(request_of(ptb_xl, tmp_path / "s"))
 
 
-def test_a_full_disk_is_told_before_the_work(ptb_xl, tmp_path, monkeypatch, in_process):
-    usage = building.shutil.disk_usage(tmp_path)._replace(free=1000)
-    monkeypatch.setattr(building.shutil, "disk_usage", lambda _: usage)
+def test_a_full_disk_is_told_before_the_work(ptb_xl, tmp_path, monkeypatch):
+    usage = planning.shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(planning.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(StoreError, match="no room"):
         build_store(request_of(ptb_xl, tmp_path / "s"))
 
 
 @pytest.fixture
-def store_folder(ptb_xl, tmp_path, in_process) -> Path:
+def store_folder(ptb_xl, tmp_path) -> Path:
     build_store(request_of(ptb_xl, tmp_path / "s"))
     return tmp_path / "s"
 
@@ -247,9 +214,9 @@ def test_verifying_names_the_rows_that_were_altered(store_folder):
         RecordingStore.open(store_folder).verify()
 
 
-def test_a_shard_that_was_altered_before_the_end_is_made_anew(ptb_xl, tmp_path, in_process):
+def test_a_shard_that_was_altered_before_the_end_is_made_anew(ptb_xl, tmp_path):
     request = request_of(ptb_xl, tmp_path / "s")
-    work = tmp_path / "s/work"
+    work = tmp_path / "s/unfinished"
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patched:
         patched.setattr(building, "assemble", interrupt)
@@ -267,113 +234,3 @@ def test_a_shard_that_was_altered_before_the_end_is_made_anew(ptb_xl, tmp_path, 
 
 def interrupt(*_) -> None:
     raise KeyboardInterrupt
-
-
-# Each is a place at which the process kills itself, after so many calls.
-KILLS = """
-import os, signal, sys
-from pathlib import Path
-from ecg_core.preprocessing import PreprocessingSpec
-from model_training.data.store import StoreRequest, build_store
-from model_training.data.store import assembly, build, layout, shards
-
-def deadly(module, name, calls):
-    inner, left = getattr(module, name), [calls]
-    def outer(*arguments, **named):
-        left[0] -= 1
-        if left[0] < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return inner(*arguments, **named)
-    setattr(module, name, outer)
-
-if __name__ == "__main__":
-    def prepare_all(tasks, workers):
-        for task in build._open_tasks(tasks):
-            build.prepare_shard(task)
-    build._prepare_all = prepare_all
-    modules = {"assembly": assembly, "build": build, "layout": layout, "shards": shards}
-    source, store, module, name, calls = sys.argv[1:]
-    deadly(modules[module], name, int(calls))
-    build_store(StoreRequest("ptb-xl-100", Path(source), Path(store), PreprocessingSpec(),
-                             "float32", shard_recordings=2))
-"""
-
-
-@pytest.mark.parametrize(
-    ("module", "name", "calls"),
-    [
-        ("shards", "prepare", 3),
-        ("shards", "whole_file", 5),  # a shard's samples are there, its record is not
-        ("layout", "publish", 4),  # written, but not under its name
-        ("assembly", "_write_all", 2),
-        ("assembly", "publish", 0),  # all is there but windows.npy and the manifest
-        ("assembly", "whole_file", 2),  # only the manifest is lacking
-    ],
-)
-def test_a_kill_at_any_place_leaves_no_store_and_the_next_run_the_same_one(
-    ptb_xl, tmp_path, in_process, module, name, calls
-):
-    script = tmp_path / "kill.py"
-    script.write_text(KILLS)
-    killed = subprocess.run(
-        [sys.executable, script, ptb_xl, tmp_path / "s", module, name, str(calls)],
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
-    with pytest.raises(StoreError):
-        RecordingStore.open(tmp_path / "s")
-    build_store(request_of(ptb_xl, tmp_path / "s"))
-    build_store(request_of(ptb_xl, tmp_path / "whole"))
-    RecordingStore.open(tmp_path / "s").verify()
-    for file in ("windows.npy", "index.csv", "manifest.json"):
-        assert (tmp_path / "s" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
-    assert not (tmp_path / "s/work").exists()
-
-
-def test_the_recipe_killed_from_outside_leaves_no_process_and_is_resumed(tmp_path):
-    source = build.write_ptb_xl(tmp_path / "r", count=40)
-    store = tmp_path / "s"
-    arguments = ["--release", "ptb-xl-100", "--source", str(source), "--store", str(store)]
-    arguments += ["--workers", "2", "--shard-recordings", "1"]
-    command = [sys.executable, "-m", "model_training.recipes.prepare", *arguments]
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    reading, writing = os.pipe()  # workers hold its other end: it ends when all are gone
-    running = subprocess.Popen(
-        command, cwd=REPOSITORY, env=environment, stdout=writing, stderr=writing
-    )
-    os.close(writing)
-    while not [*(store / "work").glob("*.json")]:
-        assert running.poll() is None
-    running.kill()
-    running.wait()
-    with os.fdopen(reading, "rb") as output:
-        output.read()
-    done = len([*(store / "work").glob("*.json")])
-    assert done >= 1
-    with pytest.raises(StoreError):
-        RecordingStore.open(store)
-    assert main(arguments) == 0
-    opened = RecordingStore.open(store)
-    assert opened.manifest.recordings == 40
-    opened.verify()
-
-
-def test_the_recipe_lists_faults_and_counts_what_is_left_out(tmp_path, capsys, in_process):
-    source = build.write_ptb_xl(tmp_path / "r", count=4)
-    (source / "SHA256SUMS.txt").unlink()
-    (source / "records100/00000/00002_lr.dat").unlink()
-    config = tmp_path / "run.yaml"
-    config.write_text("preprocessing: {highpass_hz: 0.4}\nname: other\n")
-    arguments = ["--release", "ptb-xl-100", "--source", str(source), "--store"]
-    arguments += [str(tmp_path / "s"), "--config", str(config), "--verify"]
-    assert main(arguments) == 2
-    assert "missing_file: 1" in capsys.readouterr().err
-    assert (tmp_path / "s/faults.csv").read_text() == "code,item,detail\nmissing_file,2,\n"
-    assert main([*arguments, "--leave-out", "missing_file"]) == 0
-    told = capsys.readouterr().out
-    assert "3 recordings of 4" in told
-    assert "left out, missing_file: 1" in told
-    assert not (tmp_path / "s/faults.csv").exists()
-    manifest = RecordingStore.open(tmp_path / "s").manifest
-    assert manifest.preprocessing.highpass_hz == 0.4

@@ -67,7 +67,7 @@ def make_task(tmp_path):
             embedder=TextsByHash(),
             encoder=EcgEncoder(encoder, leads=12),
             feature_dimension=encoder.dimension,
-            tokens=EcgEncoder.tokens(SAMPLES),
+            tokens=encoder.tokens(SAMPLES),
             augment=lambda windows: windows,
             canonical_share=0.5,
             noise=0.05,
