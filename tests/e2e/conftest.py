@@ -16,7 +16,9 @@ import httpx
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-START_S = 60.0
+# Against hanging, not for timing: loading models takes long where cores are shared.
+START_S = 150.0
+STOP_S = 60.0
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Server:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=STOP_S)
 
 
 ServerStarter = Callable[..., Server]
@@ -70,7 +72,11 @@ def running(log: Path, options: dict[str, object]) -> Iterator[Server]:
             yield server
         finally:
             process.terminate()
-            process.wait(timeout=60)
+            try:
+                process.wait(timeout=STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
 
 
 @pytest.fixture
@@ -98,6 +104,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     }
     with running(folder / "log", options) as made:
         yield made
+
+
+def wait_for(condition: Callable[[], object], within_s: float = START_S) -> None:
+    """Go on as soon as something holds."""
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
 
 
 def _wait_until_ready(server: Server) -> None:

@@ -5,8 +5,7 @@ import re
 import signal
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,20 +16,12 @@ import pytest
 
 from tests.builders import make_wfdb
 from tests.bundles import break_bundle, make_bundle, point_to
-from tests.e2e.conftest import Server, ServerStarter
+from tests.e2e.conftest import START_S, Server, ServerStarter, wait_for
 from tests.service_fixtures import as_upload
 
 QUERIES = ["atrial flutter", "sinus rhythm", "no LBBB"]
 FILES = as_upload(make_wfdb())
-# Against hanging, not for timing: loading a model takes long where cores are shared.
-WITHIN_S = 150.0
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + WITHIN_S
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
+WITHIN_S = START_S
 
 
 def ask(client: httpx.Client) -> httpx.Response:

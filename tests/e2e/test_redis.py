@@ -53,7 +53,7 @@ class Load:
 
     def wait_for_more(self, answers: int) -> None:
         """Go on once so many more diagnoses have been right."""
-        target, end = self.right + answers, time.monotonic() + 60
+        target, end = self.right + answers, time.monotonic() + 150
         while self.right < target and not self.wrong:
             assert time.monotonic() < end, "no answers"
             time.sleep(0.02)

@@ -45,7 +45,7 @@ def told(worker: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def finish(worker: subprocess.Popen[str]) -> None:
-    worker.communicate(timeout=20)
+    worker.communicate(timeout=60)
 
 
 def test_workers_count_together_and_the_dead_keep_only_what_they_counted(tmp_path: Path) -> None:
