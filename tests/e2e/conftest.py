@@ -33,11 +33,16 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def client(self, timeout_s: float = 30.0) -> httpx.Client:
+    def client(self, timeout_s: float = START_S) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=timeout_s)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    @property
+    def ready_workers(self) -> int:
+        """How many processes have got ready to serve since the start."""
+        return self.log.read_text().count('"message": "ready"')
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)

@@ -48,3 +48,14 @@ def test_a_short_run_says_nothing_about_a_slope() -> None:
     samples = [Sample(2.0 * n, 400.0 + 5 * n, 20, 15) for n in range(7)]
     assert flatness(samples)["is_flat"] is None
     assert flatness(samples)["rss_mb"]["growth"] > 0
+
+
+@pytest.mark.parametrize(("name", "least_minutes"), [("soak", 20)])
+def test_what_is_written_down_was_long_flat_and_without_a_wrong_answer(
+    name: str, least_minutes: int
+) -> None:
+    figures = json.loads((REPOSITORY / f"docs/{name}.json").read_text())
+    assert figures["minutes"] >= least_minutes
+    assert figures["is_flat"] is True
+    assert figures["wrong"] == []
+    assert min(figures["requests"][kind] for kind in ("good", "cancelled", "slow")) > 100

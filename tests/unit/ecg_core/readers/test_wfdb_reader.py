@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import wfdb
 from numpy.typing import NDArray
 
+from ecg_core.errors import DiskUnavailable
 from ecg_core.leads import LEADS
 from ecg_core.readers import StatedFacts, UploadedFile, read_recording
 from tests.builders import PEAK_KB, edit_header, make_recording, make_wfdb, write_wfdb
@@ -217,3 +219,11 @@ def test_the_largest_file_is_read_within_512_mb() -> None:
         timeout=60,
     )
     assert int(done.stdout) < 512
+
+
+def test_a_disk_without_room_is_not_the_callers_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(DiskUnavailable):
+        read_recording(make_wfdb())
