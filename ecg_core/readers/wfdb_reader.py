@@ -1,6 +1,8 @@
 """Reader of WFDB records: `.hea` with its `.dat`, or with the PhysioNet Challenges' `.mat`."""
 
+import os
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -131,11 +133,11 @@ def _unpack(payload: memoryview, storage_format: str, count: int) -> _Digital:
     how many millivolts it means, is not left to it.
     """
     try:
-        with TemporaryDirectory(prefix="cardioquery-") as folder:
+        with TemporaryDirectory(prefix="cardioquery-") as folder, ExitStack() as stack:
             path = Path(folder, "record")
-            header = f"record 1 1 {count}\nrecord.dat {storage_format}\n"
-            path.with_suffix(".hea").write_text(header)
-            path.with_suffix(".dat").write_bytes(payload)
+            header = f"record 1 1 {count}\nrecord.dat {storage_format}\n".encode()
+            _put(path.with_suffix(".hea"), header, stack)
+            _put(path.with_suffix(".dat"), payload, stack)
             record = wfdb.rdrecord(
                 str(path), physical=False, return_res=_INTEGER_BITS[storage_format]
             )
@@ -146,6 +148,21 @@ def _unpack(payload: memoryview, storage_format: str, count: int) -> _Digital:
         raise UnreadableRecording.of(FaultCode.SIGNAL_FILE_MISMATCH, detail) from error
     samples: _Digital = record.d_signal[:, 0]
     return samples
+
+
+def _put(path: Path, content: bytes | memoryview, stack: ExitStack) -> None:
+    """Let a library that reads files by name read this.
+
+    On Linux the name leads to memory: a process that is killed leaves no recording on the disk.
+    """
+    if not hasattr(os, "memfd_create"):
+        path.write_bytes(content)
+        return
+    descriptor = os.memfd_create("recording")
+    stack.callback(os.close, descriptor)
+    while content:
+        content = content[os.write(descriptor, content) :]
+    path.symlink_to(f"/proc/self/fd/{descriptor}")
 
 
 def _check_fingerprints(frame: Frame, digital: _Digital) -> None:

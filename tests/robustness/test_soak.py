@@ -50,7 +50,7 @@ def test_a_short_run_says_nothing_about_a_slope() -> None:
     assert flatness(samples)["rss_mb"]["growth"] > 0
 
 
-@pytest.mark.parametrize(("name", "least_minutes"), [("soak", 20)])
+@pytest.mark.parametrize(("name", "least_minutes"), [("soak", 20), ("soak-redis", 10)])
 def test_what_is_written_down_was_long_flat_and_without_a_wrong_answer(
     name: str, least_minutes: int
 ) -> None:

@@ -1,5 +1,6 @@
 """What the WFDB reader reads, to the last bit."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -219,6 +220,26 @@ def test_the_largest_file_is_read_within_512_mb() -> None:
         timeout=60,
     )
     assert int(done.stdout) < 512
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="files in memory are Linux's")
+def test_a_killed_process_leaves_no_recording_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    read = wfdb.rdrecord
+
+    def look_around(*args: object, **kwargs: object) -> object:
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        held.extend(path.lstat().st_size for path in files)
+        assert all(path.is_symlink() for path in files)
+        return read(*args, **kwargs)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(wfdb, "rdrecord", look_around)
+    read_recording(make_wfdb())
+    assert len(held) == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_without_room_is_not_the_callers_fault(
