@@ -23,6 +23,8 @@ STORE ?= stores/$(RELEASE)
 SECONDS ?= 60
 MINUTES ?= 20
 WORKERS ?= 1
+# Not empty: `make soak` starts a Redis for the server.
+REDIS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -86,7 +88,7 @@ fuzz: .make/everything ## Fuzz the readers and the API, SECONDS for each target
 	FUZZ_EXAMPLES=$$((10 * $(SECONDS))) $(BIN)/python -m pytest -q tests/robustness/test_openapi.py
 
 soak: .make/everything ## Good, bad, cancelled and slow requests for MINUTES; writes docs/soak.json
-	$(BIN)/python -m tests.load.soak --minutes $(MINUTES) --workers $(WORKERS)
+	$(BIN)/python -m tests.load.soak --minutes $(MINUTES) --workers $(WORKERS) $(if $(REDIS),--redis)
 
 image: ## Build the service's container image; ONNXRUNTIME=gpu for CUDA
 	@$(COMPOSE) version >/dev/null 2>&1 || { echo "$(COMPOSE) does not work:" \

@@ -30,7 +30,7 @@ DASHBOARD = ROOT / "deploy" / "grafana" / "dashboards" / "cardioquery.json"
 # Of the shipped model, made by model_training.recipes.reference.
 REFERENCE = Path(__file__).with_name("reference.json")
 QUERIES = ("atrial fibrillation", "sinus rhythm", "LBBB", "a strange new wave in V2")
-_START_S = 30.0
+_START_S = 90.0
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _prometheus(folder: Path, service_port: int) -> Iterator[Prometheus]:
             yield Prometheus(f"http://127.0.0.1:{port}")
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 def _wait_until_ready(port: int) -> None:

@@ -131,7 +131,7 @@ def proxy(folder: Path, ports: tuple[int, int]) -> Iterator[tuple[str, Path]]:
             yield f"https://127.0.0.1:{port}", certificate
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 def _nginx() -> str:
@@ -151,7 +151,7 @@ def _make_certificate(folder: Path) -> Path:
 
 
 def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
