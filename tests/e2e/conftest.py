@@ -37,6 +37,10 @@ class Server:
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
+    def reload(self) -> None:
+        """Have it load its model anew."""
+        self.process.send_signal(signal.SIGHUP)
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=20)
