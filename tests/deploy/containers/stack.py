@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 PROJECT = "cardioquery-test"
 QUERIES = ("atrial fibrillation", "sinus rhythm", "inferior myocardial infarction")
 _BUILD_S, _COMMAND_S = 1800, 300
-_ALL_PROFILES = ("--profile", "observability", "--profile", "tools")
+_ALL_PROFILES = ("--profile", "observability", "--profile", "tools", "--profile", "training")
 
 Completed = subprocess.CompletedProcess[str]
 
@@ -92,6 +92,15 @@ class Stack:
         """Run a container of a service to its end, without those that it depends on."""
         arguments = ["run", "--rm", "-T", "--no-deps", *options, service, *command]
         return self.compose(*arguments, check=False)
+
+    def new_key(self, name: str, *options: str) -> str:
+        """An API key that was made by the service `keys`."""
+        made = self.run("keys", "create", name, *options)
+        return next(word for word in made.stdout.split() if word.startswith("cqk_"))
+
+    def reload(self) -> None:
+        """Have the service load its model anew."""
+        self.compose("kill", "-s", "HUP", "service")
 
     def with_secrets(self, secrets: Path) -> "Stack":
         """The same project with secrets of another folder."""
