@@ -16,7 +16,7 @@ from cardioquery.demo.simulator import csv_of, simulate
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROJECT = "cardioquery-test"
 QUERIES = ("atrial fibrillation", "sinus rhythm", "inferior myocardial infarction")
-_BUILD_S, _COMMAND_S = 1800, 300
+_BUILD_S, _COMMAND_S = 1800, 900
 _ALL_PROFILES = ("--profile", "observability", "--profile", "tools", "--profile", "training")
 
 Completed = subprocess.CompletedProcess[str]
