@@ -13,6 +13,8 @@ LEAVE_OUT_CONFIG ?= model_training/recipes/configs/ptbxl_leave_out.yaml
 COMPOSE ?= docker compose
 # cpu or gpu: which onnxruntime the image has.
 ONNXRUNTIME ?= cpu
+# Not empty: `make compose-test` also builds the training image and trains a small model in it.
+TRAINING ?=
 # Recordings that `make demo` diagnoses besides its synthetic one.
 FILES ?=
 # Which public release `make prepare` reads, from where, and where to; see docs/data.md.
@@ -100,11 +102,12 @@ secrets: image ## Fill secrets/ with random passwords and API keys; keeps what i
 	COMPOSE="$(COMPOSE)" bash docker/make-secrets
 
 up: secrets ## Start the service and its Redis in containers, on 127.0.0.1:8000
-	$(COMPOSE) up -d service redis
+	@$(COMPOSE) up -d service redis || { echo "not started; if its port is in use, choose another:" \
+	  "CARDIOQUERY_PUBLISH=127.0.0.1:8001 make up" >&2; exit 1; }
 
 compose-test: .make/everything ## Start the containers from nothing, test them, leave nothing
 	CARDIOQUERY_COMPOSE="$(COMPOSE)" CARDIOQUERY_SHARED="$(abspath $(SHARED))" \
-	  $(BIN)/python -m pytest tests/deploy/containers
+	  CARDIOQUERY_TEST_TRAINING="$(TRAINING)" $(BIN)/python -m pytest tests/deploy/containers
 
 sbom: ## List what is in the image and under which licences; writes build/sbom/
 	PYTHON="$(PYTHON)" bash docker/sbom

@@ -44,6 +44,10 @@ class Server:
         """How many processes have got ready to serve since the start."""
         return self.log.read_text().count('"message": "ready"')
 
+    def reload(self) -> None:
+        """Have it load its model anew."""
+        self.process.send_signal(signal.SIGHUP)
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=STOP_S)
