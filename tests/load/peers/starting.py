@@ -1,4 +1,4 @@
-"""Starting the peers, each in its own environment (`make bench-peers`), and what each is asked with."""
+"""Starting the peers, each in its own environment (`make bench-peers`), and asking each its way."""
 
 import base64
 import json
