@@ -31,9 +31,11 @@ REDIS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+# Each with pins of its own that would clash with the service's.
+PEERS := litserve bentoml mlserver
 RECIPE_ARGUMENTS := --config $(CONFIG) --shared $(SHARED)/data
 
-.PHONY: help setup run demo test check format prepare train evaluate leave-out ablate export bench fuzz soak dashboards check-deploy image secrets up compose-test sbom lock clean
+.PHONY: help setup run demo test check format prepare train evaluate leave-out ablate export bench bench-peers fuzz soak dashboards check-deploy image secrets up compose-test sbom lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,8 +84,10 @@ ablate: .make/everything ## Train variants of the configuration and on fewer rec
 export: .make/everything ## Export what was trained as the bundle that the service loads
 	$(BIN)/python -m model_training.recipes.export $(RECIPE_ARGUMENTS)
 
-bench: .make/everything ## Measure latency, start-up and memory; writes docs/benchmarks.json
+bench: .make/everything .make/bench-peers ## Measure beside other servers, ten minutes; writes docs/benchmarks.*
 	$(BIN)/python -m tests.load.bench
+
+bench-peers: .make/bench-peers ## Install the servers that `make bench` compares with, each by itself
 
 fuzz: .make/everything ## Fuzz the readers and the API, SECONDS for each target
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
@@ -122,7 +126,7 @@ lock: ## Resolve all dependencies anew and pin them in constraints.txt
 	PYTHON="$(PYTHON)" bash .ci/lock
 
 clean: ## Remove what make has made, but for runs/ (trained weights)
-	rm -rf $(VENV) .make build dist *.egg-info .coverage
+	rm -rf $(VENV) .venv-peers .make build dist *.egg-info .coverage
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -143,3 +147,13 @@ $(VENV)/pyvenv.cfg:
 	@echo "Installing what developing, training and testing need (some minutes) ..."
 	@$(INSTALL) -e '.[cpu,otel,train,bench,dev]'
 	@touch $@ .make/serving
+
+.make/bench-peers: $(PEERS:%=tests/load/peers/%.txt)
+	@mkdir -p .make
+	@echo "Installing $(PEERS) into .venv-peers (some minutes) ..."
+	@for peer in $(PEERS); do \
+	  $(PYTHON) -m venv .venv-peers/$$peer; \
+	  .venv-peers/$$peer/bin/python -m pip install -q --disable-pip-version-check \
+	    -r tests/load/peers/$$peer.txt; \
+	done
+	@touch $@

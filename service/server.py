@@ -27,6 +27,7 @@ from service.http_protocol import bounded_http
 from service.metrics import Metrics
 from service.reload import reload_model
 from service.settings import Settings, faulty_settings, share_metrics
+from service.shared_listener import Loads, SharedListener
 from service.supervisor import CANNOT_START, Supervisor
 from service.telemetry import configure_logging
 
@@ -44,8 +45,16 @@ class Server(uvicorn.Server):
     loaded anew. A second SIGTERM ends the draining.
     """
 
-    def __init__(self, app: FastAPI, settings: Settings, ready: Event | None = None) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        settings: Settings,
+        ready: Event | None = None,
+        loads: Loads | None = None,
+    ) -> None:
         super().__init__(_config(app, settings))
+        self._loads = loads
+        self._shared: SharedListener | None = None
         self._state = app.state
         self._drain_s = settings.drain_s
         self._ready = ready
@@ -72,12 +81,28 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Load the model, listen, and tell the supervisor."""
-        await super().startup(sockets)
+        if self._loads is None or sockets is None:
+            await super().startup(sockets)
+        else:
+            await super().startup([])
+            (listener,) = sockets
+            self._shared = SharedListener(
+                listener, self._loads, self._make_protocol, self._connections
+            )
+            self._shared.start()
         if self._ready is not None:
             self._ready.set()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, finish what is in flight."""
+        if self._shared is not None:
+            self._shared.stop()
+        await super().shutdown(sockets)
+
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether to stop now."""
+        if self._shared is not None:
+            self._shared.tell()
         if self._reload_wanted:
             self._reload_wanted = False
             self._reloading = asyncio.create_task(reload_model(self._state))
@@ -88,6 +113,15 @@ class Server(uvicorn.Server):
                 counter = 0
             self.should_exit = self.should_exit or time.monotonic() >= self._drain_until
         return await super().on_tick(counter)
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
+
+    def _connections(self) -> int:
+        return len(self.server_state.connections)
 
     def _want_reload(self, _sig: int, _frame: FrameType | None) -> None:
         self._reload_wanted = True
@@ -132,12 +166,12 @@ def serve(settings: Settings) -> None:
 
 
 def serve_as_worker(
-    settings: Settings, listener: socket.socket, metrics_folder: Path, ready: Event
+    settings: Settings, loads: Loads, listener: socket.socket, metrics_folder: Path, ready: Event
 ) -> None:
     """Serve as one of several processes; stop if the one that started them is gone."""
     configure_logging(settings.log_level)
     threading.Thread(target=_stop_without_parent, daemon=True).start()
-    server = Server(create_app(settings, metrics=Metrics(metrics_folder)), settings, ready)
+    server = Server(create_app(settings, metrics=Metrics(metrics_folder)), settings, ready, loads)
     with suppress(KeyboardInterrupt):
         server.run([listener])
     if not server.started:
@@ -149,7 +183,7 @@ def _serve_with_workers(settings: Settings) -> None:
     with TemporaryDirectory(prefix="cardioquery-metrics-") as folder:
         share_metrics(Path(folder))
         supervisor = Supervisor(
-            partial(serve_as_worker, settings.for_each_worker()),
+            partial(serve_as_worker, settings.for_each_worker(), Loads(settings.workers)),
             settings.workers,
             listener,
             Path(folder),

@@ -36,7 +36,7 @@ def running_server(
         ServerDidNotStart: It ended, or was not ready in time.
     """
     with TemporaryDirectory(prefix="cardioquery-") as folder:
-        port, log_path = _free_port(), Path(folder, "server.log")
+        port, log_path = free_port(), Path(folder, "server.log")
         own = {
             "CARDIOQUERY_STORE_PATH": str(Path(folder, "conditions.sqlite3")),
             "CARDIOQUERY_LOG_LEVEL": "warning",
@@ -77,7 +77,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine on which nobody listens now."""
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

@@ -1,4 +1,8 @@
-"""What routes ask for; everything hangs on the app, nothing is global."""
+"""What routes ask for; everything hangs on the app, nothing is global.
+
+All of it is asynchronous without waiting for anything: FastAPI would run plain functions in
+threads, and each such detour waits for the interpreter's lock while diagnoses run.
+"""
 
 from typing import Annotated
 
@@ -11,7 +15,7 @@ from service.runtime import Runtime
 from service.settings import Settings
 
 
-def get_runtime(request: Request) -> Runtime:
+async def get_runtime(request: Request) -> Runtime:
     """The runtime that the lifespan loaded.
 
     Raises:
@@ -25,19 +29,19 @@ def get_runtime(request: Request) -> Runtime:
     return runtime
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     """The app's settings."""
     settings: Settings = request.app.state.settings
     return settings
 
 
-def get_metrics(request: Request) -> Metrics:
+async def get_metrics(request: Request) -> Metrics:
     """The app's metrics."""
     metrics: Metrics = request.app.state.metrics
     return metrics
 
 
-def get_upload_budget(request: Request) -> UploadBudget:
+async def get_upload_budget(request: Request) -> UploadBudget:
     """The app's budget of bytes for uploads."""
     budget: UploadBudget = request.app.state.upload_budget
     return budget

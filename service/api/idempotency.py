@@ -47,7 +47,7 @@ class Idempotency:
         return turn(self.keeping, self.record_id, fingerprint, seconds + _SPARE_S, error_answer)
 
 
-def get_idempotency(
+async def get_idempotency(
     request: Request, runtime: TheRuntime, settings: TheSettings, metrics: TheMetrics
 ) -> Idempotency:
     """The request's key, before its body is read.

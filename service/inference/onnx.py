@@ -59,6 +59,8 @@ class OnnxGraph:
         session_options.log_severity_level = 3
         # Spinning threads would burn a core between two requests.
         session_options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Weights that are stored as int8 are unpacked once, at loading, not at each run.
+        session_options.add_session_config_entry("session.disable_quant_qdq", "1")
         try:
             self._session = onnxruntime.InferenceSession(
                 path, sess_options=session_options, providers=wanted

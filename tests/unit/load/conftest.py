@@ -1,0 +1,19 @@
+"""The figures and the page as they lie in docs/."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.load.figures import OUTPUT, PAGE
+
+
+@pytest.fixture
+def documented() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(OUTPUT.read_text())
+    return found
+
+
+@pytest.fixture
+def page() -> str:
+    return PAGE.read_text()
