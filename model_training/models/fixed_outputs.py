@@ -6,9 +6,9 @@ It is the warm-up of encoder and condition memory, and the row that text queries
 import torch
 from torch import Tensor, nn
 
-from model_training.data.windows import Windows
 from model_training.models.fusion import ConditionOutputs
 from model_training.models.weights import KeptModule
+from model_training.windows import Windows
 
 
 class FixedOutputs(KeptModule):

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model_training.augmentation import Augmentation
-from model_training.data.windows import Windows
 from model_training.fitting import FitOptions, fit, resolve_device, seed_everything
 from model_training.models.fusion import masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
 from model_training.recipes.config import RunConfig, load_config
+from model_training.windows import Windows
 
 
 class ScaleCheck:

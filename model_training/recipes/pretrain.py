@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 from model_training.augmentation import Augmentation
 from model_training.data.ptbxl import TRAINING_FOLDS, VALIDATION_FOLD
-from model_training.data.windows import Windows
 from model_training.fitting import FitOptions, Ranks, fit, resolve_device, started_ranks
 from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.fusion import ConditionOutputs, masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
 from model_training.recipes.config import Run, read_run
 from model_training.recipes.workbench import Workbench, open_workbench
+from model_training.windows import Windows
 from model_training.wordings import TrainingWordings
 
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from ecg_core.conditions import Catalogue, Condition
 from ecg_core.signs import SIGNS, Sign
 from model_training.data.ptbxl import VALIDATION_FOLD, LabelledRecordings
-from model_training.data.windows import Windows
 from model_training.entities.masking import LeftOut
 from model_training.fitting import Ranks, seed_everything
 from model_training.measured_once import measured_once
@@ -23,6 +22,7 @@ from model_training.models.network import CardioQueryNetwork
 from model_training.models.text_encoder import TextEncoder
 from model_training.recipes.config import Run
 from model_training.recipes.recordings import load_recordings
+from model_training.windows import Windows
 from model_training.wordings import QueryEmbedder
 
 Relabel = Callable[[LabelledRecordings], LabelledRecordings]

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from model_training.data.windows import Windows
+from model_training.windows import Windows
 
 
 def test_mapped_windows_are_read_a_batch_at_a_time(tmp_path):
