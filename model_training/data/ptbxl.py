@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -83,13 +84,36 @@ def load_ptbxl(
         FileNotFoundError: A file of the release is not there.
         ValueError: A label column stands for no condition.
     """
+    ecg_ids, windows, left_out = _prepared(shared / "ptb-xl", spec, cache)
+    labels = read_labels(shared, ecg_ids, catalogue)
+    return LabelledRecordings(
+        ecg_ids,
+        labels.folds,
+        windows,
+        labels.conditions,
+        labels.targets,
+        labels.benchmark,
+        left_out,
+    )
+
+
+class Labels(NamedTuple):
+    """What is said of recordings; see `LabelledRecordings`."""
+
+    folds: NDArray[np.int64]
+    conditions: tuple[str, ...]
+    targets: NDArray[np.float32]
+    benchmark: dict[str, pd.DataFrame]
+
+
+def read_labels(shared: Path, ecg_ids: NDArray[np.int64], catalogue: Catalogue) -> Labels:
+    """The labels of these recordings, without reading any of them; raises as `load_ptbxl`."""
     benchmark = {name: _benchmark_table(shared, name) for name in BENCHMARK_SETS}
     statements = pd.read_csv(shared / "ptb-xl/ptbxl_database.csv", index_col="ecg_id")
-    ecg_ids, windows, left_out = _prepared(shared / "ptb-xl", spec, cache)
     folds = _folds(ecg_ids, [*benchmark.values(), statements])
-    labels = {name: table.drop(columns="strat_fold") for name, table in benchmark.items()}
-    conditions, targets = _targets(ecg_ids, labels, statements["scp_codes"], catalogue)
-    return LabelledRecordings(ecg_ids, folds, windows, conditions, targets, labels, left_out)
+    tables = {name: table.drop(columns="strat_fold") for name, table in benchmark.items()}
+    conditions, targets = _targets(ecg_ids, tables, statements["scp_codes"], catalogue)
+    return Labels(folds, conditions, targets, tables)
 
 
 def _benchmark_table(shared: Path, name: str) -> pd.DataFrame:
