@@ -21,7 +21,9 @@ def create_app() -> FastAPI:
     answering = load_answering()
     encoder, fusion = network_of(answering.bundle)
     engine = replace(
-        answering.engine, ecg_encoder=TorchEcgEncoder(encoder), fusion=TorchFusion(fusion)
+        answering.engine,
+        ecg_encoder=TorchEcgEncoder(encoder, answering.engine.preprocessing),
+        fusion=TorchFusion(fusion),
     )
     answering = replace(answering, engine=engine)
     # As many as cores: the 40 threads of a plain `def` endpoint would only hinder each other.

@@ -15,8 +15,12 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from ecg_core.bundle import ECG_ENCODER_FILE, FUSION_FILE, Bundle
+from ecg_core.preprocessing import PreprocessingSpec
+from ecg_core.signs import measure_signs
 from model_training.models.ecg_encoder import EcgEncoder, EcgEncoderConfig
 from model_training.models.fusion import CardiacFusion, FusionConfig
+from model_training.models.measured import MeasuredConditions, TreesConfig
+from model_training.models.network import FeatureEncoder
 from service.deadline import Checkpoint, no_checkpoint
 
 Weights = dict[str, NDArray[np.generic]]
@@ -25,12 +29,14 @@ Weights = dict[str, NDArray[np.generic]]
 class TorchEcgEncoder:
     """Windows in, ECG features out; see `service.inference.protocols.EcgEncoder`."""
 
-    def __init__(self, module: EcgEncoder) -> None:
+    def __init__(self, module: FeatureEncoder, preprocessing: PreprocessingSpec) -> None:
         self._module = module
+        self._preprocessing = preprocessing
 
     @torch.inference_mode()
     def encode(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        features: NDArray[np.float32] = self._module(torch.tensor(windows)).numpy()
+        signs = torch.from_numpy(measure_signs(windows, self._preprocessing))
+        features: NDArray[np.float32] = self._module(torch.tensor(windows), signs).numpy()
         return features
 
 
@@ -52,16 +58,25 @@ class TorchFusion:
         return found.numpy().mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
-def network_of(bundle: Bundle) -> tuple[EcgEncoder, CardiacFusion]:
+def network_of(bundle: Bundle) -> tuple[FeatureEncoder, CardiacFusion]:
     """The two parts, in evaluation mode."""
     leads = len(bundle.manifest.preprocessing.leads)
     encoder = encoder_of(onnx.load(bundle.path(ECG_ENCODER_FILE)), leads)
     return encoder, fusion_of(onnx.load(bundle.path(FUSION_FILE)))
 
 
-def encoder_of(graph: onnx.ModelProto, leads: int) -> EcgEncoder:
+def encoder_of(graph: onnx.ModelProto, leads: int) -> FeatureEncoder:
     """The encoder; its size follows from the shapes of its weights."""
     weights = _weights(graph)
+    conditions = len(weights["measured.prior"])
+    trees = TreesConfig(trees=len(weights["measured.leaf"]) // conditions)
+    measured = MeasuredConditions(trees, conditions)
+    _load(measured, _below("measured.", weights))
+    return FeatureEncoder(waveform_of(_below("waveform.", weights), leads), measured).eval()
+
+
+def waveform_of(weights: Weights, leads: int) -> EcgEncoder:
+    """The part that reads the waveform."""
     projections = [weights[name] for name in weights if name.endswith("project.weight")]
     width, _, _ = weights["branches.0.stem.0.weight"].shape
     config = EcgEncoderConfig(
@@ -85,6 +100,7 @@ def fusion_of(graph: onnx.ModelProto) -> CardiacFusion:
     weights["memory.log_sharpness"] = np.log(weights["exp"]).astype(np.float32)
     dimension, text_dimension = weights["adapter_shortcut.weight"].shape
     _, tokens, feature_dimension = weights["position"].shape
+    conditions = len(weights["memory.outputs.mean.bias"])
     config = FusionConfig(
         dimension=dimension,
         layers=sum(name.endswith("norm_query.weight") for name in weights),
@@ -97,10 +113,19 @@ def fusion_of(graph: onnx.ModelProto) -> CardiacFusion:
         dimension=feature_dimension,
         tokens=tokens,
         text_dimension=text_dimension,
-        conditions=len(weights["memory.keys"]),
+        conditions=conditions,
+        signs=len(weights["memory.keys"]) - conditions,
     ).eval()
     _load(fusion, weights)
     return fusion
+
+
+def _below(prefix: str, weights: Weights) -> Weights:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in weights.items()
+        if name.startswith(prefix)
+    }
 
 
 def _weights(graph: onnx.ModelProto) -> Weights:

@@ -22,6 +22,8 @@ def test_torch_and_the_graphs_agree() -> None:
     queries = random.normal(size=(5, bundle.manifest.text_encoder.dimension)).astype(np.float32)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     features = model.ecg_encoder.encode(windows)
-    np.testing.assert_allclose(TorchEcgEncoder(encoder).encode(windows), features, atol=1e-4)
+    np.testing.assert_allclose(
+        TorchEcgEncoder(encoder, bundle.manifest.preprocessing).encode(windows), features, atol=1e-4
+    )
     expected = model.fusion.logits(features, queries)
     np.testing.assert_allclose(TorchFusion(fusion).logits(features, queries), expected, atol=1e-4)
