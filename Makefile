@@ -75,7 +75,7 @@ evaluate: .make/everything ## Evaluate what was trained, and the quality check; 
 	$(BIN)/python -m model_training.recipes.evaluate $(RECIPE_ARGUMENTS)
 	$(BIN)/python -m model_training.recipes.evaluate_quality --shared $(SHARED)
 
-leave-out: .make/everything ## Train without groups of conditions, ours and its peers; hours
+leave-out: .make/everything ## Train without groups of conditions, ours and its peers; an hour
 	$(BIN)/python -m model_training.recipes.leave_out --config $(LEAVE_OUT_CONFIG) --shared $(SHARED)/data
 
 ablate: .make/everything ## Train variants of the configuration and on fewer recordings; hours

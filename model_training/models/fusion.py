@@ -109,11 +109,17 @@ class ConditionMemory(nn.Module):
     """
 
     keys: Tensor
+    wordings: Tensor
+    meant: Tensor
     measured_share: Tensor
 
     def __init__(self, conditions: int, signs: int, *, dimension: int, text_dimension: int) -> None:
         super().__init__()
         self.register_buffer("keys", torch.zeros(conditions + signs, text_dimension))
+        # More keys, see `remember`; made of the catalogue, so not kept with the weights.
+        nothing = torch.zeros(0, text_dimension), torch.zeros(0, dtype=torch.long)
+        self.register_buffer("wordings", nothing[0], persistent=False)
+        self.register_buffer("meant", nothing[1], persistent=False)
         # What the trees say of a condition is mixed in after training: of the recordings that they
         # were fitted on they know too much to learn beside them.
         self.register_buffer("measured_share", torch.tensor(0.0))
@@ -122,6 +128,18 @@ class ConditionMemory(nn.Module):
         self.adapter = nn.Linear(text_dimension, text_dimension, bias=False)
         nn.init.zeros_(self.adapter.weight)
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(30.0)))
+
+    def remember(self, wordings: Tensor, meant: Tensor) -> None:
+        """Recall conditions and signs by more wordings than one, once training is over.
+
+        A text that no list has is seldom close to a condition's name and description, but often to
+        one of its other wordings.
+
+        Args:
+            wordings: Query embeddings, shape (wording, text dimension).
+            meant: For each the number of its condition or sign, shape (wording,).
+        """
+        self.wordings, self.meant = wordings, meant
 
     def _adapted(self, embeddings: Tensor) -> Tensor:
         # In double precision: the sharp softmax below would blow up the rounding of runtimes.
@@ -141,7 +159,8 @@ class ConditionMemory(nn.Module):
         Returns:
             Shape (window, query).
         """
-        similarity = self._adapted(query_embeddings) @ self._adapted(self.keys).T
+        keys = torch.cat([self.keys, self.wordings])
+        similarity = self._adapted(query_embeddings) @ self._adapted(keys).T
         recalled = (similarity * self.log_sharpness.double().exp()).softmax(dim=-1).float()
         known = self.outputs(features)
         if measured.shape[1]:
@@ -149,6 +168,7 @@ class ConditionMemory(nn.Module):
             share = self.measured_share
             known = known * (1 - share) + measured[:, :conditions] * share
             known = torch.cat([known, measured[:, conditions:]], dim=1)
+        known = torch.cat([known, known[:, self.meant]], dim=1)
         logits: Tensor = known @ recalled.T
         return logits
 

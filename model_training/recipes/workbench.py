@@ -98,6 +98,14 @@ class Workbench:
         return torch.cat([self.canonical, torch.from_numpy(named)])
 
     @cached_property
+    def wordings(self) -> tuple[Tensor, Tensor]:
+        """Embeddings of the conditions' English wordings, and the number of what each means."""
+        spoken = [(condition.name, *condition.synonyms) for condition in self.conditions]
+        texts = [wording for wordings in spoken for wording in wordings]
+        meant = [number for number, wordings in enumerate(spoken) for _ in wordings]
+        return torch.from_numpy(self.embedder.free_texts(texts)), torch.tensor(meant)
+
+    @cached_property
     def targets(self) -> Tensor:
         """Labels of all that the network knows; a sign's is soft: shape (recording, query)."""
         labels = torch.from_numpy(self.recordings.targets)
@@ -168,6 +176,7 @@ def restored_workbench(run: Run) -> Workbench:
     bench = open_workbench(run)
     bench.network.restore(bench.network_file)
     bench.fixed.restore(bench.fixed_file)
+    bench.network.fusion.memory.remember(*bench.wordings)
     return bench
 
 
