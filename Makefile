@@ -8,16 +8,25 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 SHARED ?= ../shared
 CONFIG ?= model_training/recipes/configs/ptbxl_cpu.yaml
+LEAVE_OUT_CONFIG ?= model_training/recipes/configs/ptbxl_leave_out.yaml
 # Another command that takes the arguments of `docker compose`, such as podman-compose.
 COMPOSE ?= docker compose
 # cpu or gpu: which onnxruntime the image has.
 ONNXRUNTIME ?= cpu
+# Not empty: `make compose-test` also builds the training image and trains a small model in it.
+TRAINING ?=
 # Recordings that `make demo` diagnoses besides its synthetic one.
 FILES ?=
+# Which public release `make prepare` reads, from where, and where to; see docs/data.md.
+RELEASE ?=
+SOURCE ?=
+STORE ?= stores/$(RELEASE)
 # How long `make fuzz` takes for each target, and `make soak` with how many workers.
 SECONDS ?= 60
 MINUTES ?= 20
 WORKERS ?= 1
+# Not empty: `make soak` starts a Redis for the server.
+REDIS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,7 +35,7 @@ INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constr
 PEERS := litserve bentoml mlserver
 RECIPE_ARGUMENTS := --config $(CONFIG) --shared $(SHARED)/data
 
-.PHONY: help setup run demo test check format train evaluate export bench bench-peers fuzz soak dashboards check-deploy image secrets up compose-test sbom lock clean
+.PHONY: help setup run demo test check format prepare train evaluate leave-out ablate export bench bench-peers fuzz soak dashboards check-deploy image secrets up compose-test sbom lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,14 +61,25 @@ format: .make/everything ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+prepare: .make/everything ## Check the RELEASE in SOURCE and prepare it into STORE (docs/data.md)
+	$(BIN)/python -m model_training.recipes.prepare --release "$(RELEASE)" --source "$(SOURCE)" \
+	  --store "$(STORE)"
+
 train: .make/everything ## Train and calibrate the model on $(SHARED)/data
 	$(BIN)/python -m model_training.recipes.pretrain $(RECIPE_ARGUMENTS)
 	$(BIN)/python -m model_training.recipes.calibrate $(RECIPE_ARGUMENTS)
 	$(BIN)/python -m model_training.recipes.reference $(RECIPE_ARGUMENTS)
 
 evaluate: .make/everything ## Evaluate what was trained, and the quality check; writes docs/results
+	$(BIN)/python -m model_training.recipes.measure_bundle $(RECIPE_ARGUMENTS)
 	$(BIN)/python -m model_training.recipes.evaluate $(RECIPE_ARGUMENTS)
 	$(BIN)/python -m model_training.recipes.evaluate_quality --shared $(SHARED)
+
+leave-out: .make/everything ## Train without groups of conditions, ours and its peers; hours
+	$(BIN)/python -m model_training.recipes.leave_out --config $(LEAVE_OUT_CONFIG) --shared $(SHARED)/data
+
+ablate: .make/everything ## Train variants of the configuration and on fewer recordings; hours
+	$(BIN)/python -m model_training.recipes.ablate $(RECIPE_ARGUMENTS)
 
 export: .make/everything ## Export what was trained as the bundle that the service loads
 	$(BIN)/python -m model_training.recipes.export $(RECIPE_ARGUMENTS)
@@ -74,7 +94,7 @@ fuzz: .make/everything ## Fuzz the readers and the API, SECONDS for each target
 	FUZZ_EXAMPLES=$$((10 * $(SECONDS))) $(BIN)/python -m pytest -q tests/robustness/test_openapi.py
 
 soak: .make/everything ## Good, bad, cancelled and slow requests for MINUTES; writes docs/soak.json
-	$(BIN)/python -m tests.load.soak --minutes $(MINUTES) --workers $(WORKERS)
+	$(BIN)/python -m tests.load.soak --minutes $(MINUTES) --workers $(WORKERS) $(if $(REDIS),--redis)
 
 image: ## Build the service's container image; ONNXRUNTIME=gpu for CUDA
 	@$(COMPOSE) version >/dev/null 2>&1 || { echo "$(COMPOSE) does not work:" \
@@ -86,11 +106,12 @@ secrets: image ## Fill secrets/ with random passwords and API keys; keeps what i
 	COMPOSE="$(COMPOSE)" bash docker/make-secrets
 
 up: secrets ## Start the service and its Redis in containers, on 127.0.0.1:8000
-	$(COMPOSE) up -d service redis
+	@$(COMPOSE) up -d service redis || { echo "not started; if its port is in use, choose another:" \
+	  "CARDIOQUERY_PUBLISH=127.0.0.1:8001 make up" >&2; exit 1; }
 
 compose-test: .make/everything ## Start the containers from nothing, test them, leave nothing
 	CARDIOQUERY_COMPOSE="$(COMPOSE)" CARDIOQUERY_SHARED="$(abspath $(SHARED))" \
-	  $(BIN)/python -m pytest tests/deploy/containers
+	  CARDIOQUERY_TEST_TRAINING="$(TRAINING)" $(BIN)/python -m pytest tests/deploy/containers
 
 sbom: ## List what is in the image and under which licences; writes build/sbom/
 	PYTHON="$(PYTHON)" bash docker/sbom

@@ -5,6 +5,7 @@ do not match their SHA-256.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -50,11 +51,16 @@ class TextEncoderSpec(_Part):
 
 
 class EcgEncoderSpec(_Part):
-    """Shape of the ECG features: (token, dimension) for each window."""
+    """Shape of the ECG features: (token, dimension) for each window.
+
+    Attributes:
+        signs: Names of the measured signs that the encoder takes beside the windows, in order.
+    """
 
     kind: str
     tokens: Annotated[int, Field(gt=0)]
     dimension: Annotated[int, Field(gt=0)]
+    signs: tuple[str, ...] = ()
 
 
 class FamiliaritySpec(_Part):
@@ -74,7 +80,7 @@ class Manifest(_Part):
     Attributes:
         conditions: Ids of the catalogue's conditions, one for each row of
             `condition_embeddings.npy`, shape (condition, dimension).
-        conditions_digest: SHA-256 of those conditions' rendered prompts; see `prompts_digest`.
+        conditions_digest: SHA-256 of those conditions' parts; see `parts_digest`.
         trained_conditions: Ids of the conditions that the model was trained on.
         files: SHA-256 of each file beside the manifest.
     """
@@ -119,9 +125,11 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def prompts_digest(prompts: list[tuple[str, ...]]) -> str:
-    """SHA-256 of rendered prompts, so that stale condition embeddings are noticed."""
-    return hashlib.sha256(repr(prompts).encode()).hexdigest()
+def parts_digest(parts: Sequence[tuple[tuple[str, ...], ...]]) -> str:
+    """SHA-256 of conditions' rendered parts, so that stale condition embeddings are noticed."""
+    # A condition of one part counts as its prompts, as before there were parts.
+    rendered = [part[0] if len(part) == 1 else part for part in parts]
+    return hashlib.sha256(repr(rendered).encode()).hexdigest()
 
 
 def load_bundle(folder: Path) -> Bundle:

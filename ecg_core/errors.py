@@ -14,6 +14,7 @@
     │  └ BuiltInCondition         a condition of the catalogue cannot be removed
     ├ CapacityError
     │  ├ Overloaded
+    │  ├ DiskUnavailable          no room for a file that is being read
     │  └ DeadlineExceeded
     └ ModelError
        ├ ModelNotReady
@@ -147,6 +148,10 @@ class CapacityError(EcgError):
 
 class Overloaded(CapacityError):
     """The queue of waiting diagnoses is full."""
+
+
+class DiskUnavailable(CapacityError):
+    """A file of the recording cannot be put on the disk for the library that reads it."""
 
 
 class DeadlineExceeded(CapacityError):

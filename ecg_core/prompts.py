@@ -17,6 +17,8 @@ class PromptTemplates(BaseModel):
         templates: Each holds `{term}` once.
         description_template: Added for conditions with a description; holds `{term}` and
             `{description}`.
+        untrained_by_signs: Ask conditions that were not trained by their signs, where the
+            catalogue states some: the model was trained on those.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,6 +28,7 @@ class PromptTemplates(BaseModel):
         default=("{term}", "12-lead ECG showing {term}", "diagnosis: {term}"), min_length=1
     )
     description_template: str = "{term}: {description}"
+    untrained_by_signs: bool = False
 
     def render(self, term: str, description: str | None = None) -> tuple[str, ...]:
         """The prompts of one query."""
@@ -38,6 +41,17 @@ class PromptTemplates(BaseModel):
     def render_condition(self, condition: Condition) -> tuple[str, ...]:
         """The prompts of a condition of the catalogue: always by its name, whatever was typed."""
         return self.render(condition.name, condition.description)
+
+    def condition_parts(
+        self, condition: Condition, *, is_trained: bool
+    ) -> tuple[tuple[str, ...], ...]:
+        """The prompts of each part that `composed_embedding` makes a condition's embedding of.
+
+        One part, name and description; or each sign of a condition that was not trained.
+        """
+        if is_trained or not self.untrained_by_signs or not condition.signs:
+            return (self.render_condition(condition),)
+        return tuple(self.render(sign) for sign in condition.signs)
 
 
 def mean_embedding(
@@ -54,3 +68,20 @@ def mean_embedding(
     mean = np.asarray(embeddings, dtype=np.float32).mean(axis=0)
     unit: NDArray[np.float32] = (mean / np.linalg.norm(mean)).astype(np.float32)
     return unit
+
+
+def composed_embedding(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """One query embedding of several parts, the first of which weighs most.
+
+    Args:
+        parts: For each part the unit vectors of its prompts, shape (prompt, dimension). The k-th
+            part has the weight 1 / k.
+
+    Returns:
+        Shape (dimension,), a unit vector.
+    """
+    means = [mean_embedding(part) for part in parts]
+    if len(means) == 1:
+        return means[0]
+    weights = [np.float32(1 / rank) for rank in range(1, len(means) + 1)]
+    return mean_embedding([weight * mean for weight, mean in zip(weights, means, strict=True)])

@@ -38,27 +38,31 @@ class Augmentation:
     def __call__(self, windows: Tensor) -> Tensor:
         """(window, lead, sample) -> a new tensor of the same shape."""
         count, leads, _ = windows.shape
+        device = windows.device
         shifted = self._shift(windows)
-        gained = shifted * (1 + self.config.gain * torch.randn(count, 1, 1))
-        noise = torch.randn_like(gained) * torch.rand(count, 1, 1)
+        gained = shifted * (1 + self.config.gain * torch.randn(count, 1, 1, device=device))
+        noise = torch.randn_like(gained) * torch.rand(count, 1, 1, device=device)
         noisy = gained + noise * (self.config.noise_mv * self.units_per_mv) + self._wander(windows)
-        kept = torch.rand(count, leads, 1) >= self.config.lead_dropout
+        kept = torch.rand(count, leads, 1, device=device) >= self.config.lead_dropout
         return noisy * kept
 
     def _shift(self, windows: Tensor) -> Tensor:
         """Shift in time by up to `shift_s` either way; zeros come in, as `prepare` pads."""
         count, leads, samples = windows.shape
         furthest = round(self.config.shift_s * self.sampling_rate_hz)
-        offset = torch.randint(-furthest, furthest + 1, (count, 1))
-        source = torch.arange(samples) + offset
+        device = windows.device
+        offset = torch.randint(-furthest, furthest + 1, (count, 1), device=device)
+        source = torch.arange(samples, device=device) + offset
         inside = ((source >= 0) & (source < samples)).unsqueeze(1)
         index = source.clamp(0, samples - 1).unsqueeze(1).expand(-1, leads, -1)
         return windows.gather(2, index) * inside
 
     def _wander(self, windows: Tensor) -> Tensor:
         count, leads, samples = windows.shape
-        frequency_hz = 0.05 + 0.4 * torch.rand(count, leads, 1)
-        phase = 2 * torch.pi * torch.rand(count, leads, 1)
-        time_s = torch.arange(samples) / self.sampling_rate_hz
-        amplitude = self.config.wander_mv * self.units_per_mv * torch.rand(count, leads, 1)
+        device = windows.device
+        frequency_hz = 0.05 + 0.4 * torch.rand(count, leads, 1, device=device)
+        phase = 2 * torch.pi * torch.rand(count, leads, 1, device=device)
+        time_s = torch.arange(samples, device=device) / self.sampling_rate_hz
+        factor = self.config.wander_mv * self.units_per_mv
+        amplitude = factor * torch.rand(count, leads, 1, device=device)
         return amplitude * torch.sin(2 * torch.pi * frequency_hz * time_s + phase)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ecg_core.conditions import Condition
-from ecg_core.prompts import PromptTemplates, mean_embedding
+from ecg_core.prompts import PromptTemplates, composed_embedding, mean_embedding
+from ecg_core.signs import Sign
 from model_training.models.text_encoder import TextEncoder
 
 
@@ -37,6 +38,13 @@ class QueryEmbedder:
         """Embed conditions by their names and descriptions; shape (condition, dimension)."""
         return self._embed([self.prompts.render_condition(condition) for condition in conditions])
 
+    def untrained(self, conditions: Sequence[Condition]) -> NDArray[np.float32]:
+        """Embed conditions as the service asks those that were not trained on; same shape."""
+        parts = [self.prompts.condition_parts(c, is_trained=False) for c in conditions]
+        embedded = iter(self._embed([prompts for group in parts for prompts in group]))
+        rows = [composed_embedding([next(embedded)[np.newaxis] for _ in group]) for group in parts]
+        return np.stack(rows)
+
     def _embed(self, queries: Sequence[Sequence[str]]) -> NDArray[np.float32]:
         key = repr((self.encoder.spec.model_dump_json(), queries))
         path = self.cache / f"embeddings-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
@@ -54,24 +62,33 @@ class TrainingWordings:
     """Draws one wording for each condition at each step."""
 
     def __init__(
-        self, conditions: Sequence[Condition], embedder: QueryEmbedder, canonical_share: float
+        self,
+        conditions: Sequence[Condition],
+        embedder: QueryEmbedder,
+        canonical_share: float,
+        signs: Sequence[Sign] = (),
     ) -> None:
-        """Embed every wording of the conditions.
+        """Embed every wording of the conditions and signs.
 
         Args:
             conditions: In the order of the targets' columns.
             embedder: Makes the query embeddings.
             canonical_share: Chance that a condition is asked as the service asks it, by its
                 name and description, instead of by one of its wordings alone.
+            signs: Asked after the conditions, in the order of the targets' last columns.
         """
-        self.canonical = torch.from_numpy(embedder.conditions(conditions))
+        canonical = embedder.conditions(conditions)
+        if signs:
+            canonical = np.concatenate([canonical, embedder.free_texts([s.name for s in signs])])
+        self.canonical = torch.from_numpy(canonical)
         self.canonical_share = canonical_share
         wordings = [(*condition.wordings, condition.description) for condition in conditions]
+        wordings += [sign.wordings for sign in signs]
         flat = torch.from_numpy(embedder.free_texts([w for group in wordings for w in group]))
         self._embeddings = flat.split([len(group) for group in wordings])
 
     def draw(self, noise: float) -> Tensor:
-        """One query embedding for each condition, shape (condition, dimension).
+        """One query embedding for each condition and sign, shape (query, dimension).
 
         Args:
             noise: Length of a random step away from each embedding, before it is scaled back to

@@ -6,6 +6,7 @@ import platform
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from tempfile import gettempdir
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -124,6 +125,8 @@ def _audit_log(settings: Settings, metrics: Metrics) -> AuditLog:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     state.reloading = asyncio.Lock()
+    # Chosen now, for good: once this folder is full, recordings must not go to another one.
+    gettempdir()
     try:
         state.tracer = make_tracer(state.settings, app.version, state.metrics)
         state.runtime = await asyncio.to_thread(state.load, state.settings, state.metrics)

@@ -18,6 +18,7 @@ from ecg_core.errors import (
     ConditionError,
     ConditionNotFound,
     DeadlineExceeded,
+    DiskUnavailable,
     EcgError,
     Fault,
     FaultCode,
@@ -109,6 +110,7 @@ PROBLEM_TYPES: dict[type[EcgError], ProblemType] = {
     ),
     CapacityError: ProblemType(503, "busy", "The service is busy"),
     Overloaded: ProblemType(503, "overloaded", "Too many requests are waiting"),
+    DiskUnavailable: ProblemType(503, "disk-unavailable", "No room for a file that is read"),
     IdempotencyKeyReused: ProblemType(
         422, "idempotency-key-reused", "The Idempotency-Key belongs to another request"
     ),

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from ecg_core.quality import QualityWarningCode
 from service.answer_metrics import AnswerMetrics
 from service.queries.embeddings import Lookups
-from service.shared_metrics import process_metrics, shared_registry
+from service.shared_metrics import process_metrics, reserve_room, shared_registry
 
 STAGE_BUCKETS_S = (
     0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -41,6 +41,8 @@ class Metrics:
         self._read_from = self.registry if shared is None else shared_registry(shared)
         if shared is None:
             process_metrics(self.registry)
+        else:
+            reserve_room(shared)
         self._stages = self._histogram(
             "stage_seconds", "Time of each stage of a diagnosis", STAGE_BUCKETS_S, "stage"
         )

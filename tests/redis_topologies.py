@@ -14,7 +14,7 @@ import pytest
 
 from tests.redis_fixtures import RedisServer, free_port
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:

@@ -36,7 +36,7 @@ class Collector:
         with self._lock:
             return list(self._spans)
 
-    def wait_for(self, wanted: Callable[[list[Span]], bool], seconds: float = 20.0) -> list[Span]:
+    def wait_for(self, wanted: Callable[[list[Span]], bool], seconds: float = 60.0) -> list[Span]:
         """The spans, once they are as wanted."""
         end = time.monotonic() + seconds
         while not wanted(self.spans):

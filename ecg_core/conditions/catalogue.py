@@ -73,6 +73,8 @@ class Condition(_Strict):
         abbreviations: English abbreviations.
         german: Names, synonyms and abbreviations in German.
         description: One sentence: what it looks like on the ECG.
+        signs: What can be measured of it, the most characteristic first; each is a sign that
+            `ecg_core.signs` knows by this name.
         scp: PTB-XL's SCP-ECG codes.
         snomed: SNOMED CT concept ids.
         classes: Benchmark classes that mean it, as (set, class name).
@@ -86,6 +88,7 @@ class Condition(_Strict):
     abbreviations: tuple[NonEmpty, ...] = ()
     german: tuple[NonEmpty, ...] = ()
     description: NonEmpty
+    signs: tuple[NonEmpty, ...] = ()
     scp: tuple[NonEmpty, ...] = ()
     snomed: tuple[Annotated[str, Field(pattern=r"^\d{6,18}$")], ...] = ()
     classes: Classes = ()

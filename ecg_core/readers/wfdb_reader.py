@@ -1,6 +1,8 @@
 """Reader of WFDB records: `.hea` with its `.dat`, or with the PhysioNet Challenges' `.mat`."""
 
+import os
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -10,7 +12,14 @@ import numpy as np
 import wfdb
 from numpy.typing import NDArray
 
-from ecg_core.errors import Fault, FaultCode, InputError, UnreadableRecording, UnusableRecording
+from ecg_core.errors import (
+    DiskUnavailable,
+    Fault,
+    FaultCode,
+    InputError,
+    UnreadableRecording,
+    UnusableRecording,
+)
 from ecg_core.readers.base import ReadLimits, StatedFacts, UploadedFile
 from ecg_core.readers.wfdb_checks import (
     BITS_PER_SAMPLE,
@@ -59,6 +68,7 @@ class WfdbReader:
         Raises:
             UnreadableRecording: The files are broken, inconsistent or malicious.
             UnusableRecording: They are sound, but lack rate, units, gain or leads.
+            DiskUnavailable: The disk for temporary files is full.
         """
         header_file, signal_file = _pair(files)
         header, faults = parse_header(header_file.content, limits.max_leads)
@@ -122,21 +132,37 @@ def _unpack(payload: memoryview, storage_format: str, count: int) -> _Digital:
     comes from the client but the format and the count, both checked. Whose sample is whose, and
     how many millivolts it means, is not left to it.
     """
-    with TemporaryDirectory(prefix="cardioquery-") as folder:
-        path = Path(folder, "record")
-        path.with_suffix(".hea").write_text(f"record 1 1 {count}\nrecord.dat {storage_format}\n")
-        path.with_suffix(".dat").write_bytes(payload)
-        try:
+    try:
+        with TemporaryDirectory(prefix="cardioquery-") as folder, ExitStack() as stack:
+            path = Path(folder, "record")
+            header = f"record 1 1 {count}\nrecord.dat {storage_format}\n".encode()
+            _put(path.with_suffix(".hea"), header, stack)
+            _put(path.with_suffix(".dat"), payload, stack)
             record = wfdb.rdrecord(
                 str(path), physical=False, return_res=_INTEGER_BITS[storage_format]
             )
-        except OSError:
-            raise  # the disk's fault, not the caller's
-        except Exception as error:
-            detail = "the signal file cannot be decoded"
-            raise UnreadableRecording.of(FaultCode.SIGNAL_FILE_MISMATCH, detail) from error
+    except OSError as error:
+        raise DiskUnavailable from error  # not the caller's fault
+    except Exception as error:
+        detail = "the signal file cannot be decoded"
+        raise UnreadableRecording.of(FaultCode.SIGNAL_FILE_MISMATCH, detail) from error
     samples: _Digital = record.d_signal[:, 0]
     return samples
+
+
+def _put(path: Path, content: bytes | memoryview, stack: ExitStack) -> None:
+    """Let a library that reads files by name read this.
+
+    On Linux the name leads to memory: a process that is killed leaves no recording on the disk.
+    """
+    if not hasattr(os, "memfd_create"):
+        path.write_bytes(content)
+        return
+    descriptor = os.memfd_create("recording")
+    stack.callback(os.close, descriptor)
+    while content:
+        content = content[os.write(descriptor, content) :]
+    path.symlink_to(f"/proc/self/fd/{descriptor}")
 
 
 def _check_fingerprints(frame: Frame, digital: _Digital) -> None:

@@ -8,7 +8,8 @@ always comes with its own recording's id.
 import ast
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,12 @@ class LabelledRecordings:
     def rows(self, *folds: int) -> NDArray[np.intp]:
         """Row numbers of the recordings in these folds."""
         return np.flatnonzero(np.isin(self.folds, folds))
+
+    def without(self, conditions: Collection[str]) -> "LabelledRecordings":
+        """The same recordings with no label of these conditions; those unknown are passed over."""
+        kept = [column for column, name in enumerate(self.conditions) if name not in conditions]
+        names = tuple(self.conditions[column] for column in kept)
+        return replace(self, conditions=names, targets=self.targets[:, kept])
 
 
 def load_ptbxl(

@@ -50,6 +50,26 @@ class LeftOut:
             return ()
         return tuple(wording for wording in condition.wordings if not self.is_mentioned(wording))
 
+    def redacted(self, condition: Condition) -> Condition:
+        """A condition that is trained on, without the texts that name a left-out one.
+
+        Its name stays: that it has one is no label of the other. A description that names a
+        left-out condition becomes the name.
+        """
+
+        def kept(texts: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(text for text in texts if not self.is_mentioned(text))
+
+        described = condition.description
+        return condition.model_copy(
+            update={
+                "synonyms": kept(condition.synonyms),
+                "abbreviations": kept(condition.abbreviations),
+                "german": kept(condition.german),
+                "description": condition.name if self.is_mentioned(described) else described,
+            }
+        )
+
     def redact(self, report: str) -> str:
         """The report without the words that name them; for training on text."""
         spans = (

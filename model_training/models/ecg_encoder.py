@@ -1,14 +1,18 @@
-"""The ECG encoder: 12 leads in, a sequence of ECG features out."""
+"""The ECG encoder, of either kind: 12 leads in, a sequence of ECG features out."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from model_training.models.vit import VitBranch, VitEncoderConfig
+
+_STRIDE = 16
+
 
 class EcgEncoderConfig(BaseModel):
-    """Size of the encoder.
+    """Size of a residual encoder.
 
     Attributes:
         kind: A residual 1-D convolutional network (He et al. 2016; on ECG Strodthoff et al. 2021).
@@ -34,6 +38,13 @@ class EcgEncoderConfig(BaseModel):
     def dimension(self) -> int:
         """Width of the features: those of all branches side by side."""
         return self.branches * self.branch_dimension
+
+    def tokens(self, window_samples: int) -> int:
+        """Number of tokens for windows of this length."""
+        return -(-window_samples // _STRIDE)
+
+
+AnyEncoderConfig = Annotated[EcgEncoderConfig | VitEncoderConfig, Field(discriminator="kind")]
 
 
 class ResidualBlock(nn.Module):
@@ -91,19 +102,16 @@ class EcgEncoderBranch(nn.Module):
 class EcgEncoder(nn.Module):
     """The branches' features side by side."""
 
-    STRIDE = 16
-
-    def __init__(self, config: EcgEncoderConfig, leads: int) -> None:
+    def __init__(self, config: AnyEncoderConfig, leads: int) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(
-            EcgEncoderBranch(config, leads) for _ in range(config.branches)
-        )
+        self.branches = nn.ModuleList(_branch(config, leads) for _ in range(config.branches))
 
     def forward(self, windows: Tensor) -> Tensor:
         """(window, lead, sample) -> ECG features (window, token, dimension)."""
         return torch.cat([branch(windows) for branch in self.branches], dim=2)
 
-    @classmethod
-    def tokens(cls, window_samples: int) -> int:
-        """Number of tokens for windows of this length."""
-        return -(-window_samples // cls.STRIDE)
+
+def _branch(config: AnyEncoderConfig, leads: int) -> nn.Module:
+    if isinstance(config, VitEncoderConfig):
+        return VitBranch(config, leads)
+    return EcgEncoderBranch(config, leads)

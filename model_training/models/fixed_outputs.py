@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from model_training.models.fusion import ConditionOutputs
 from model_training.models.weights import KeptModule
+from model_training.windows import Windows
 
 
 class FixedOutputs(KeptModule):
@@ -24,7 +25,8 @@ class FixedOutputs(KeptModule):
         return logits
 
     @torch.inference_mode()
-    def score(self, windows: Tensor, batch_size: int = 128) -> Tensor:
-        """Logits (window, condition) in evaluation mode, batch by batch."""
+    def score(self, windows: Tensor | Windows, batch_size: int = 128) -> Tensor:
+        """Logits (window, condition) in evaluation mode, batch by batch; on the CPU."""
         self.eval()
-        return torch.cat([self(batch) for batch in windows.split(batch_size)])
+        batches = windows.split(batch_size)
+        return torch.cat([self(batch.to(self.device)).cpu() for batch in batches])

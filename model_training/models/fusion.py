@@ -104,15 +104,19 @@ class ConditionMemory(nn.Module):
 
     A query's logit is the mean of the trained conditions' logits, weighted by a softmax over the
     similarity of the (adapted) texts. Asked by its own name a trained condition recalls itself;
-    an unseen one recalls its neighbours. The attention layers add what those do not tell
-    (docs/adr/0003).
+    an unseen one recalls its neighbours, or the measured signs that it is asked by. The attention
+    layers add what those do not tell (docs/adr/0003, 0011).
     """
 
     keys: Tensor
+    measured_share: Tensor
 
-    def __init__(self, conditions: int, *, dimension: int, text_dimension: int) -> None:
+    def __init__(self, conditions: int, signs: int, *, dimension: int, text_dimension: int) -> None:
         super().__init__()
-        self.register_buffer("keys", torch.zeros(conditions, text_dimension))
+        self.register_buffer("keys", torch.zeros(conditions + signs, text_dimension))
+        # What the trees say of a condition is mixed in after training: of the recordings that they
+        # were fitted on they know too much to learn beside them.
+        self.register_buffer("measured_share", torch.tensor(0.0))
         self.outputs = ConditionOutputs(dimension, conditions)
         # A residual adapter, at first the identity: raw cosines confuse related conditions.
         self.adapter = nn.Linear(text_dimension, text_dimension, bias=False)
@@ -125,11 +129,27 @@ class ConditionMemory(nn.Module):
         adapted = functional.linear(exact, self.adapter.weight.double())
         return functional.normalize(exact + adapted, dim=-1)
 
-    def forward(self, features: Tensor, query_embeddings: Tensor) -> Tensor:
-        """Features (window, token, dimension), queries (query, text) -> logits (window, query)."""
+    def forward(self, features: Tensor, measured: Tensor, query_embeddings: Tensor) -> Tensor:
+        """One logit a query.
+
+        Args:
+            features: Of the waveform, shape (window, token, dimension).
+            measured: What the trees say of each condition, and each sign's logit: shape
+                (window, condition + sign), or (window, 0).
+            query_embeddings: Shape (query, text dimension).
+
+        Returns:
+            Shape (window, query).
+        """
         similarity = self._adapted(query_embeddings) @ self._adapted(self.keys).T
         recalled = (similarity * self.log_sharpness.double().exp()).softmax(dim=-1).float()
-        logits: Tensor = self.outputs(features) @ recalled.T
+        known = self.outputs(features)
+        if measured.shape[1]:
+            conditions = known.shape[1]
+            share = self.measured_share
+            known = known * (1 - share) + measured[:, :conditions] * share
+            known = torch.cat([known, measured[:, conditions:]], dim=1)
+        logits: Tensor = known @ recalled.T
         return logits
 
 
@@ -144,10 +164,12 @@ class CardiacFusion(nn.Module):
         tokens: int,
         text_dimension: int,
         conditions: int,
+        signs: int = 0,
     ) -> None:
         super().__init__()
+        self.dimension = dimension
         self.memory = ConditionMemory(
-            conditions, dimension=dimension, text_dimension=text_dimension
+            conditions, signs, dimension=dimension, text_dimension=text_dimension
         )
         self.text_scale = math.sqrt(text_dimension) / 4  # unit vectors to values of order one
         self.adapter = nn.Sequential(
@@ -164,7 +186,17 @@ class CardiacFusion(nn.Module):
         nn.init.zeros_(self.readout.weight)
 
     def forward(self, features: Tensor, query_embeddings: Tensor) -> Tensor:
-        """Features (window, token, dimension), queries (query, text) -> logits (window, query)."""
+        """Features and queries to logits.
+
+        Args:
+            features: Shape (window, token, dimension, and what was measured behind it: the same
+                in every token).
+            query_embeddings: Shape (query, text dimension).
+
+        Returns:
+            Shape (window, query).
+        """
+        measured, features = features[:, 0, self.dimension :], features[..., : self.dimension]
         scaled = query_embeddings * self.text_scale
         adapted = self.adapter_shortcut(scaled) + self.adapter(scaled)
         queries = adapted.unsqueeze(0).expand(features.shape[0], -1, -1)
@@ -172,11 +204,20 @@ class CardiacFusion(nn.Module):
         for layer in self.layers:
             queries = layer(queries, placed)
         attended: Tensor = self.readout(self.norm(queries)).squeeze(-1)
-        logits: Tensor = attended + self.memory(features, query_embeddings)
+        logits: Tensor = attended + self.memory(features, measured, query_embeddings)
         return logits
 
 
-def masked_binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean binary cross-entropy over the targets that are not NaN; shapes (window, query)."""
+def masked_binary_cross_entropy(
+    logits: Tensor, targets: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Mean binary cross-entropy over the targets that are not NaN.
+
+    Args:
+        logits: Shape (window, query).
+        targets: The same shape, in [0, 1].
+        weights: Of each query's loss, shape (query,); 1 unless given.
+    """
     known = ~targets.isnan()
-    return functional.binary_cross_entropy_with_logits(logits[known], targets[known])
+    weight = None if weights is None else weights.expand_as(targets)[known]
+    return functional.binary_cross_entropy_with_logits(logits[known], targets[known], weight)

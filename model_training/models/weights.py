@@ -1,19 +1,35 @@
 """Weights on disk."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 
+def save_atomically(state: Any, path: Path) -> None:
+    """Write what `torch.save` takes; a kill or a power cut half way leaves the old file."""
+    partial = path.with_suffix(".partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with partial.open("wb") as stream:
+        torch.save(state, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
 class KeptModule(nn.Module):
     """A module whose weights can be kept and brought back."""
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
     def save(self, path: Path) -> None:
         """Write the weights; a kill half way leaves the old file."""
-        partial = path.with_suffix(".partial")
-        torch.save(self.state_dict(), partial)
-        partial.rename(path)
+        save_atomically(self.state_dict(), path)
 
     def restore(self, path: Path) -> None:
         """Read weights; every one must fit (strict).

@@ -9,7 +9,7 @@ from model_training.recipes.workbench import Workbench, restored_workbench
 
 def calibrate(bench: Workbench) -> Calibration:
     """Fit on fold 9, each condition asked by its name and description."""
-    logits = bench.network.score(bench.windows(VALIDATION_FOLD), bench.canonical)
+    logits = bench.network.score(bench.stored_windows(VALIDATION_FOLD), bench.canonical)
     targets = bench.recordings.targets[bench.recordings.rows(VALIDATION_FOLD)]
     return fit_calibration(logits.double().numpy(), targets.astype(float))
 

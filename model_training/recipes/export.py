@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from ecg_core.bundle import (
     CONDITION_EMBEDDINGS_FILE,
@@ -21,24 +22,21 @@ from ecg_core.bundle import (
     FamiliaritySpec,
     Manifest,
     load_bundle,
-    prompts_digest,
+    parts_digest,
     write_manifest,
 )
 from ecg_core.conditions import Catalogue
 from model_training.onnx_export import export_graph, largest_difference, store_weights_as_int8
 from model_training.recipes.calibrate import read_calibration
 from model_training.recipes.config import read_run
-from model_training.recipes.evaluate import RESULTS
+from model_training.recipes.familiarity import NEAR_SIMILARITY
 from model_training.recipes.model_card import INTENDED_USE, model_card
 from model_training.recipes.reference import read_reference
+from model_training.recipes.report import RESULTS
 from model_training.recipes.workbench import Workbench, restored_workbench
 
 BUNDLE = Path("service/bundle")
 PARITY = 1e-5
-# A free text with this cosine similarity to a trained condition counts as near it. Set by hand, not
-# fitted: it only labels a finding and changes no probability. Similar is not the same
-# ("ventricular fibrillation" is near "atrial fibrillation"; see docs/training.md).
-NEAR_SIMILARITY = 0.75
 
 
 def export_graphs(bench: Workbench, folder: Path) -> dict[str, float]:
@@ -61,19 +59,27 @@ def export_graphs(bench: Workbench, folder: Path) -> dict[str, float]:
 
 def _export_ecg_encoder(bench: Workbench, path: Path) -> float:
     windows = torch.from_numpy(bench.recordings.windows[:5])
-    module = bench.network.encoder
-    export_graph(module, {"windows": windows[:2]}, "features", {"windows": {0: "window"}}, path)
-    return largest_difference(module, path, [{"windows": windows}, {"windows": windows[:1]}])
+    network = bench.network
+    whole = {"windows": windows}
+    module: nn.Module = network.encoder
+    if network.measured is not None:
+        whole |= {"signs": network.signs(windows)}
+        module = network.features.eval()
+    some, one = ({name: rows[:count] for name, rows in whole.items()} for count in (2, 1))
+    dynamic = {name: {0: "window"} for name in whole}
+    export_graph(module, some, "features", dynamic, path)
+    return largest_difference(module, path, [whole, one])
 
 
 def _export_fusion(bench: Workbench, path: Path) -> float:
     with torch.inference_mode():
-        features = bench.network.encoder(torch.from_numpy(bench.recordings.windows[:3]))
+        windows = torch.from_numpy(bench.recordings.windows[:3])
+        features = bench.network.features(windows, bench.network.signs(windows))
     features, queries = features.clone(), bench.canonical
     module = bench.network.fusion
     cases = [
-        {"features": features[:windows], "query_embeddings": queries[:count]}
-        for windows, count in ((2, 3), (1, 1), (3, len(queries)))
+        {"features": features[:rows], "query_embeddings": queries[:count]}
+        for rows, count in ((2, 3), (1, 1), (3, len(queries)))
     ]
     dynamic = {"features": {0: "window"}, "query_embeddings": {0: "query"}}
     export_graph(module, cases[0], "logits", dynamic, path)
@@ -104,11 +110,20 @@ def write_bundle(bench: Workbench, folder: Path) -> dict[str, float]:
     bench.embedder.encoder.tokenizer.backend_tokenizer.no_padding()
     bench.embedder.encoder.tokenizer.backend_tokenizer.no_truncation()
     bench.embedder.encoder.tokenizer.backend_tokenizer.save(str(folder / TOKENIZER_FILE))
-    np.save(folder / CONDITION_EMBEDDINGS_FILE, bench.embedder.conditions(catalogue.conditions))
+    trained = frozenset(bench.recordings.conditions)
+    embeddings = np.where(
+        np.array([[c.id in trained] for c in catalogue.conditions]),
+        bench.embedder.conditions(catalogue.conditions),
+        bench.embedder.untrained(catalogue.conditions),
+    )
+    np.save(folder / CONDITION_EMBEDDINGS_FILE, embeddings)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else None
     card = model_card(config, bench.recordings.conditions, results, read_reference(bench))
     (folder / MODEL_CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
-    prompts = [config.prompts.render_condition(condition) for condition in catalogue.conditions]
+    parts = [
+        config.prompts.condition_parts(condition, is_trained=condition.id in trained)
+        for condition in catalogue.conditions
+    ]
     write_manifest(
         folder,
         Manifest(
@@ -122,7 +137,7 @@ def write_bundle(bench: Workbench, folder: Path) -> dict[str, float]:
             calibration=read_calibration(bench),
             familiarity=FamiliaritySpec(near_similarity=NEAR_SIMILARITY),
             conditions=tuple(condition.id for condition in catalogue.conditions),
-            conditions_digest=prompts_digest(prompts),
+            conditions_digest=parts_digest(parts),
             trained_conditions=bench.recordings.conditions,
             files={},
         ),

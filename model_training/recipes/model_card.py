@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from ecg_core.reference import Reference
 from model_training.recipes.config import RunConfig
 
+_LONG = frozenset({"ablations", "known_conditions", "unseen_conditions"})
 INTENDED_USE = "research use only; not a medical device"
 
 
@@ -62,6 +63,11 @@ def model_card(
             "evaluation names the number of classes and recordings.",
             "Children and paced rhythms are hardly represented.",
         ],
-        "evaluation": results,
+        "evaluation": None if results is None else _evaluation(results),
         **watched,
     }
+
+
+def _evaluation(results: Mapping[str, object]) -> dict[str, object]:
+    """The figures without the long lists, which stand in the report."""
+    return {name: figures for name, figures in results.items() if name not in _LONG}

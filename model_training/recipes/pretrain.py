@@ -3,20 +3,27 @@
 First each branch of the ECG encoder warms up under a classifier with fixed outputs: that costs a
 third of a step, and is the reference to hold. Then encoder and fusion learn together: every step
 asks all labelled conditions, each in one of its many wordings; the loss is the binary cross-entropy
-over what is known. Writes `fixed_outputs.pt`, `network.pt` and a CSV log of each phase.
+over what is known. Writes `fixed_outputs.pt`, `network.pt`, and of each phase a CSV log and one for
+TensorBoard. Killed, it goes on with `--resume`; `torchrun` starts it in several processes.
 """
+
+import hashlib
+import shutil
+from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from model_training.augmentation import Augmentation
 from model_training.data.ptbxl import TRAINING_FOLDS, VALIDATION_FOLD
-from model_training.fitting import fit
+from model_training.fitting import FitOptions, Ranks, fit, resolve_device, started_ranks
 from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.fusion import ConditionOutputs, masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
-from model_training.recipes.config import read_run
+from model_training.recipes.config import Run, read_run
 from model_training.recipes.workbench import Workbench, open_workbench
+from model_training.windows import Windows
 from model_training.wordings import TrainingWordings
 
 
@@ -26,10 +33,15 @@ class Pretraining:
     def __init__(self, bench: Workbench) -> None:
         self.bench = bench
         config = bench.run.config
+        self.device = resolve_device(bench.run.device)
         self.rows = bench.recordings.rows(*TRAINING_FOLDS)
-        self.targets = torch.from_numpy(bench.recordings.targets)
-        self.windows = torch.from_numpy(bench.recordings.windows)
-        self.validation = bench.windows(VALIDATION_FOLD)
+        self.targets = bench.targets
+        self.signs = torch.from_numpy(bench.measured)
+        self.weights = torch.ones(self.targets.shape[1])
+        if config.signs:
+            self.weights[len(bench.conditions) :] = config.signs.weight
+        self.windows = Windows(bench.recordings.windows)
+        self.validation = bench.stored_windows(VALIDATION_FOLD)
         self.augment = Augmentation(
             config.augmentation,
             sampling_rate_hz=config.preprocessing.sampling_rate_hz,
@@ -48,12 +60,11 @@ class Pretraining:
 
     def _warm_up(self, number: int, branch: nn.Module) -> FixedOutputs:
         outputs = ConditionOutputs(
-            self.bench.run.config.ecg_encoder.branch_dimension, self.targets.shape[1]
+            self.bench.run.config.ecg_encoder.branch_dimension, len(self.bench.conditions)
         )
 
         def loss_of(fixed: FixedOutputs, batch: Tensor) -> Tensor:
-            logits = fixed(self.augment(self.windows[batch]))
-            return masked_binary_cross_entropy(logits, self.targets[batch])
+            return self._loss(fixed(self._augmented(batch)), batch)
 
         def validate(fixed: FixedOutputs) -> float:
             return self.bench.validation_loss(fixed.score(self.validation))
@@ -61,7 +72,7 @@ class Pretraining:
         log = self.bench.run.folder / f"warm_up_{number}.csv"
         config = self.bench.run.config.warm_up
         module = FixedOutputs(branch, outputs)
-        return fit(module, config, self.rows, loss_of, validate, log)
+        return fit(module, config, self.rows, loss_of, validate, log, self._options(log.stem))
 
     def train_fusion(self, fixed: FixedOutputs) -> CardioQueryNetwork:
         """Encoder and fusion under text queries, from what the warm-up has learned."""
@@ -69,29 +80,102 @@ class Pretraining:
         memory = bench.network.fusion.memory
         bench.network.encoder.load_state_dict(fixed.encoder.state_dict(), strict=True)
         memory.outputs.load_state_dict(fixed.outputs.state_dict(), strict=True)
-        memory.keys.copy_(bench.canonical)
         share = config.wordings.canonical_share
-        wordings = TrainingWordings(bench.conditions, bench.embedder, share)
+        with Ranks.current().main_first():
+            memory.keys.copy_(bench.outputs)
+            wordings = TrainingWordings(bench.conditions, bench.embedder, share, bench.signs)
 
         def loss_of(network: CardioQueryNetwork, batch: Tensor) -> Tensor:
             queries = wordings.draw(config.wordings.noise)
-            logits = network(self.augment(self.windows[batch]), queries)
-            return masked_binary_cross_entropy(logits, self.targets[batch])
+            asked = torch.randperm(len(queries))[: config.wordings.queries_in_a_step]
+            signs, queries = self.signs[batch].to(self.device), queries[asked].to(self.device)
+            return self._loss(network(self._augmented(batch), signs, queries), batch, asked)
 
         def validate(network: CardioQueryNetwork) -> float:
             return bench.validation_loss(network.score(self.validation, bench.canonical))
 
         log = bench.run.folder / "fusion_training.csv"
-        return fit(bench.network, config.fusion_training, self.rows, loss_of, validate, log)
+        options = self._options(log.stem)
+        network = fit(
+            bench.network, config.fusion_training, self.rows, loss_of, validate, log, options
+        )
+        self._fit_trees(network)
+        return network
+
+    def _fit_trees(self, network: CardioQueryNetwork) -> None:
+        """What the signs say of the conditions; from now on a part of their logits."""
+        config = self.bench.run.config
+        if network.measured is not None and config.signs is not None:
+            labels = self.bench.recordings.targets[self.rows]
+            network.measured.fit(self.bench.measured[self.rows], labels, config.seed)
+            network.fusion.memory.measured_share.fill_(config.signs.share)
+
+    def _augmented(self, batch: Tensor) -> Tensor:
+        return self.augment(self.windows[batch].to(self.device))
+
+    def _loss(self, logits: Tensor, batch: Tensor, asked: Tensor | None = None) -> Tensor:
+        """Of logits (recording, query) for what was asked; without that, for all conditions."""
+        asked = torch.arange(logits.shape[1]) if asked is None else asked
+        targets, weights = self.targets[batch][:, asked], self.weights[asked]
+        return masked_binary_cross_entropy(logits, targets.to(self.device), weights.to(self.device))
+
+    def _known(self, batch: Tensor) -> float:
+        return float((~self.targets[batch].isnan()).sum())
+
+    def _options(self, phase: str) -> FitOptions:
+        run = self.bench.run
+        return FitOptions(
+            device=self.device,
+            checkpoint=checkpoints(run) / f"{phase}.pt",
+            checkpoint_every=run.checkpoint_every,
+            tensorboard=tensorboard(run) / phase,
+            weight_of=self._known,
+            belongs_to=self._digest,
+        )
+
+    @cached_property
+    def _digest(self) -> str:
+        """Of all that a checkpoint must agree in: the configuration, recordings and labels."""
+        recordings = self.bench.recordings
+        text = repr((self.bench.run.config.model_dump_json(), recordings.conditions))
+        digest = hashlib.sha256(text.encode())
+        digest.update(recordings.ecg_ids.tobytes())
+        digest.update(recordings.targets.tobytes())
+        return digest.hexdigest()
+
+
+def checkpoints(run: Run) -> Path:
+    """Folder of the checkpoints of a run's phases."""
+    return run.folder / "checkpoints"
+
+
+def tensorboard(run: Run) -> Path:
+    """Folder of a run's logs for TensorBoard."""
+    return run.folder / "tensorboard"
+
+
+def pretrain(run: Run, ranks: Ranks) -> None:
+    """Train, keep the weights, and take away what only an interrupted run needs."""
+    if ranks.is_main and not run.resume:
+        for earlier in (checkpoints(run), tensorboard(run)):
+            shutil.rmtree(earlier, ignore_errors=True)
+    ranks.wait()
+    bench = open_workbench(run)
+    pretraining = Pretraining(bench)
+    fixed = pretraining.warm_up()
+    if ranks.is_main:
+        fixed.save(bench.fixed_file)
+    network = pretraining.train_fusion(fixed)
+    if ranks.is_main:
+        network.save(bench.network_file)
+        shutil.rmtree(checkpoints(run))
 
 
 def main() -> None:
-    """Train and keep the weights."""
-    bench = open_workbench(read_run(__doc__))
-    pretraining = Pretraining(bench)
-    fixed = pretraining.warm_up()
-    fixed.save(bench.fixed_file)
-    pretraining.train_fusion(fixed).save(bench.network_file)
+    """Train as the arguments say, beside the other processes if `torchrun` started several."""
+    run = read_run(__doc__, trains=True)
+    with started_ranks(resolve_device(run.device)) as ranks:
+        pretrain(run, ranks)
 
 
 if __name__ == "__main__":

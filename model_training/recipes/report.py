@@ -1,26 +1,48 @@
 """The report of an evaluation in Markdown, from the same data as `results.json`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-COMMAND = (
-    "python -m model_training.recipes.evaluate "
-    "--config model_training/recipes/configs/ptbxl_cpu.yaml --shared ../shared/data"
+from model_training.recipes.report_more import (
+    render_ablations,
+    render_external,
+    render_probe,
+    render_rest,
+)
+from model_training.recipes.report_tables import RUN, Results, Row, interval, not_measured, table
+from model_training.recipes.report_unseen import (
+    render_conditions,
+    render_familiarity,
+    render_unseen,
 )
 
-
-def render_results(results: Mapping[str, Any]) -> str:
-    """The whole report."""
-    sections = (_head(results), _seen(results), _wording(results), _calibration(results))
-    return "\n\n".join(sections) + "\n"
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+RESULTS = Path("docs/results/results.json")
+COMMAND = f"python -m model_training.recipes.evaluate {RUN}"
+_EVERYONE = "seen_all_recordings"
+_SEEN_TARGETS = {"super": 91, "sub": 91, "form": 85, "rhythm": 92}
 
 
-def _head(results: Mapping[str, Any]) -> str:
+def render_results(results: Results) -> str:
+    """The whole report; a section whose figures are missing says how they are made."""
+    sections = (
+        _head,
+        _targets,
+        _seen,
+        render_unseen,
+        render_familiarity,
+        _wording,
+        render_external,
+        _calibration,
+        render_probe,
+        render_ablations,
+        render_rest,
+        render_conditions,
+    )
+    return "\n\n".join(section(results) for section in sections) + "\n"
+
+
+def _head(results: Results) -> str:
     data = results["data"]
     left_out = ", ".join(f"{count} {reason}" for reason, count in data["left_out"].items())
     return (
@@ -33,7 +55,44 @@ def _head(results: Mapping[str, Any]) -> str:
     )
 
 
-def _seen(results: Mapping[str, Any]) -> str:
+def _targets(results: Results) -> str:
+    rows = [row for row in _target_rows(results) if row[2] is not None]
+    shown: list[Row] = [
+        (what, target, figure, "yes" if holds(figure) else "**no**")
+        for what, target, figure, holds in rows
+    ]
+    return "## What was set to be reached\n\nSet before this was measured; fold 10.\n\n" + table(
+        ("what", "target", "measured", "reached"), shown
+    )
+
+
+def _target_rows(results: Results) -> list[tuple[str, str, Any, Callable[[Any], bool]]]:
+    unseen = results.get("unseen", {})
+    ahead = unseen.get("ahead", {}).get("points")
+    bundle = results.get("bundle", {})
+    return [
+        *(
+            (f"seen conditions, {name}, {whose}: AUROC", f"at least {least}",
+             results[key][name]["auroc"], lambda figure, least=least: figure >= least)
+            for key, whose in (("seen", "the set's recordings"), (_EVERYONE, "all recordings"))
+            for name, least in _SEEN_TARGETS.items()
+        ),
+        ("unseen conditions: AUROC", "at least 80", unseen.get("auroc"), lambda f: f >= 80),
+        ("ahead of the best peer, points", "at least 1.96", ahead, lambda f: f >= 1.96),
+        ("p of that", "below 0.05", unseen.get("p_value"), lambda f: f < 0.05),
+        ("unseen wording, points lost", "at most 2", _drop(results), lambda f: f <= 2),
+        ("calibration error", "at most 0.03", results["calibration"]["ece"], lambda f: f <= 0.03),
+        ("bundle, MB", "at most 40", bundle.get("megabytes"), lambda f: f <= 40),
+        ("one recording and 20 queries, ms", "at most 25", bundle.get("latency_ms_20_queries"),
+         lambda f: f <= 25),
+    ]  # fmt: skip
+
+
+def _drop(results: Results) -> float:
+    return float(results["wording"]["held_out"]["drop"])
+
+
+def _seen(results: Results) -> str:
     return (
         "## Conditions it was trained on, asked by text\n\n"
         "Each class is one query. *Fixed outputs* is the same encoder under a classifier that "
@@ -46,12 +105,11 @@ def _seen(results: Mapping[str, Any]) -> str:
         + _set_table(results["seen"])
         + "\n\nOn all recordings of fold 10, where one that is not in a set has none of its "
         "classes. The reference does not say which of the two it is; its figure on *form* is in "
-        "reach of the fixed outputs on all recordings only.\n\n"
-        + _set_table(results["seen_all_recordings"])
+        "reach of the fixed outputs on all recordings only.\n\n" + _set_table(results[_EVERYONE])
     )
 
 
-def _set_table(sets: Mapping[str, Any]) -> str:
+def _set_table(sets: Results) -> str:
     head = (
         "set",
         "classes",
@@ -63,10 +121,10 @@ def _set_table(sets: Mapping[str, Any]) -> str:
         "macro AUPRC (95 % CI)",
         "prevalence %",
     )
-    return _table(head, [_set_row(name, row) for name, row in sets.items()])
+    return table(head, [_set_row(name, row) for name, row in sets.items()])
 
 
-def _set_row(name: str, row: Mapping[str, Any]) -> tuple[object, ...]:
+def _set_row(name: str, row: Results) -> Row:
     others = (row["fixed_outputs"], row["random_encoder"], row["reference"])
     if "n" not in row:
         return (name, "", "", f"**{row['auroc']}**", *others, "", "")
@@ -74,18 +132,19 @@ def _set_row(name: str, row: Mapping[str, Any]) -> tuple[object, ...]:
         name,
         row["classes"],
         row["n"],
-        f"**{row['auroc']}** ({row['ci95'][0]}-{row['ci95'][1]})",
+        interval(row["auroc"], row["ci95"], bold=True),
         *others,
-        f"{row['auprc']} ({row['auprc_ci95'][0]}-{row['auprc_ci95'][1]})",
+        interval(row["auprc"], row["auprc_ci95"]),
         row["prevalence"],
     )
 
 
-def _wording(results: Mapping[str, Any]) -> str:
-    rows: list[tuple[object, ...]] = [
+def _wording(results: Results) -> str:
+    rows: list[Row] = [
         (kind.replace("_", "-"), row["classes"], row["wordings"], row["auroc_by_name"],
          row["auroc_by_wording"], row["drop"])
         for kind, row in results["wording"].items()
+        if kind != "drop"
     ]  # fmt: skip
     head = ("asked by", "classes", "wordings", "AUROC by name", "AUROC by wording", "drop")
     return (
@@ -93,15 +152,28 @@ def _wording(results: Mapping[str, Any]) -> str:
         "The service looks a query up in the catalogue first, so a listed synonym, abbreviation or "
         "German term gets the answer of the condition's name, to the last bit (drop 0). The table "
         "goes **past the catalogue**: each wording is embedded as free text. *Held-out* wordings "
-        "are in neither the catalogue nor the training.\n\n" + _table(head, rows)
+        "are in neither the catalogue nor the training.\n\n" + table(head, rows)
     )
 
 
-def _calibration(results: Mapping[str, Any]) -> str:
+def _calibration(results: Results) -> str:
     row = results["calibration"]
-    return (
-        "## Calibration\n\n"
+    text = (
+        "## Calibration and abstention\n\n"
         f"Expected calibration error (15 bins) over {row['pairs']} pairs of recording and "
         f"condition in fold 10: **{row['ece']}** after temperature and bias fitted on fold 9, "
         f"{row['ece_uncalibrated']} before."
+    )
+    if "abstention" not in row:
+        return text + "\n\n" + not_measured("evaluate")
+    surest: list[Row] = [
+        (f"{100 * point['coverage']:.0f} %", f"{100 * point['error']:.2f} %")
+        for point in row["abstention"]
+    ]
+    return (
+        text + "\n\n![reliability](plots/reliability.png)\n\n"
+        "Who answers only the surest pairs (probability furthest from one half) is wrong less "
+        "often. Most pairs are a condition that is absent, and easily seen to be.\n\n"
+        + table(("answered", "wrong"), surest)
+        + "\n\n![abstention](plots/abstention.png)"
     )

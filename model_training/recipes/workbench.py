@@ -1,22 +1,31 @@
 """What every recipe of a run works on: data, text encoder and network."""
 
-import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ecg_core.conditions import Catalogue, Condition
-from model_training.data.ptbxl import VALIDATION_FOLD, LabelledRecordings, load_ptbxl
+from ecg_core.signs import SIGNS, Sign
+from model_training.data.ptbxl import VALIDATION_FOLD, LabelledRecordings
+from model_training.entities.masking import LeftOut
+from model_training.fitting import Ranks, seed_everything
+from model_training.measured_once import measured_once
 from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.fusion import masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
 from model_training.models.text_encoder import TextEncoder
 from model_training.recipes.config import Run
+from model_training.recipes.recordings import load_recordings
+from model_training.windows import Windows
 from model_training.wordings import QueryEmbedder
+
+Relabel = Callable[[LabelledRecordings], LabelledRecordings]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +38,9 @@ class Workbench:
         embedder: Makes query embeddings.
         network: With fresh weights until `restore`.
         fixed: A classifier with fixed outputs on an encoder of its own: warm-up and reference.
+        left_out: What training must know nothing of: no label, no wording, no mention.
+        signs: What is measured beside the waveform; none unless the run asks for it.
+        measured: The signs' values, shape (recording, sign).
     """
 
     run: Run
@@ -36,6 +48,9 @@ class Workbench:
     embedder: QueryEmbedder
     network: CardioQueryNetwork
     fixed: FixedOutputs
+    left_out: LeftOut | None = None
+    signs: tuple[Sign, ...] = ()
+    measured: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
     @property
     def network_file(self) -> Path:
@@ -59,32 +74,74 @@ class Workbench:
 
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
-        """The labelled conditions, in the order of the targets' columns."""
+        """The labelled conditions, in the order of the targets' columns.
+
+        Their wordings are those that may be trained on.
+        """
         catalogue = Catalogue.load()
-        return tuple(catalogue.get(name) for name in self.recordings.conditions)
+        conditions = (catalogue.get(name) for name in self.recordings.conditions)
+        if self.left_out is None:
+            return tuple(conditions)
+        return tuple(self.left_out.redacted(condition) for condition in conditions)
 
     @cached_property
     def canonical(self) -> Tensor:
         """Their query embeddings as the service asks them, shape (condition, dimension)."""
         return torch.from_numpy(self.embedder.conditions(self.conditions))
 
+    @cached_property
+    def outputs(self) -> Tensor:
+        """The query embedding of all that the network knows: conditions, then signs."""
+        if not self.signs:
+            return self.canonical
+        named = self.embedder.free_texts([sign.name for sign in self.signs])
+        return torch.cat([self.canonical, torch.from_numpy(named)])
+
+    @cached_property
+    def targets(self) -> Tensor:
+        """Labels of all that the network knows; a sign's is soft: shape (recording, query)."""
+        labels = torch.from_numpy(self.recordings.targets)
+        return torch.cat([labels, torch.from_numpy(self.measured).sigmoid()], dim=1)
+
     def windows(self, *folds: int) -> Tensor:
         """Windows of the recordings in these folds, shape (recording, lead, sample)."""
         return torch.from_numpy(self.recordings.windows[self.recordings.rows(*folds)])
 
+    def stored_windows(self, *folds: int) -> Windows:
+        """The same, read a batch at a time."""
+        return Windows(self.recordings.windows, self.recordings.rows(*folds))
+
     def validation_loss(self, logits: Tensor) -> float:
-        """Loss of logits (recording, condition) on fold 9."""
+        """Loss on fold 9 of logits (recording, query), the conditions' alone."""
         rows = self.recordings.rows(VALIDATION_FOLD)
         targets = torch.from_numpy(self.recordings.targets[rows])
-        return float(masked_binary_cross_entropy(logits, targets))
+        return float(masked_binary_cross_entropy(logits[:, : targets.shape[1]], targets))
 
 
-def open_workbench(run: Run) -> Workbench:
-    """Load data and text encoder, and make the networks with fresh weights from the run's seed."""
+def open_workbench(
+    run: Run, left_out: LeftOut | None = None, relabel: Relabel | None = None
+) -> Workbench:
+    """Load data and text encoder, and make the networks with fresh weights from the run's seed.
+
+    Args:
+        run: Configuration and folders.
+        left_out: Conditions that training is to know nothing of.
+        relabel: Changes what is trained on; the networks get one output for each condition then.
+    """
     config = run.config
     seed_everything(config.seed)
     text_encoder = TextEncoder(config.text_encoder)
-    recordings = load_ptbxl(run.shared, config.preprocessing, Catalogue.load(), run.cache)
+    with Ranks.current().main_first():
+        recordings = load_recordings(run)
+    if left_out is not None:
+        recordings = recordings.without(left_out.conditions)
+    if relabel is not None:
+        recordings = relabel(recordings)
+    signs = SIGNS if config.signs else ()
+    measured = np.empty((len(recordings.ecg_ids), 0), np.float32)
+    if signs:
+        with Ranks.current().main_first():
+            measured = measured_once(recordings.windows, config.preprocessing, run.cache)
 
     def network() -> CardioQueryNetwork:
         return CardioQueryNetwork(
@@ -93,12 +150,13 @@ def open_workbench(run: Run) -> Workbench:
             config.preprocessing,
             text_dimension=text_encoder.spec.dimension,
             conditions=len(recordings.conditions),
+            trees=config.signs.trees if config.signs else None,
         )
 
     warmed = network()
     fixed = FixedOutputs(warmed.encoder, warmed.fusion.memory.outputs)
     embedder = QueryEmbedder(text_encoder, config.prompts, run.cache)
-    return Workbench(run, recordings, embedder, network(), fixed)
+    return Workbench(run, recordings, embedder, network(), fixed, left_out, signs, measured)
 
 
 def restored_workbench(run: Run) -> Workbench:
@@ -113,8 +171,4 @@ def restored_workbench(run: Run) -> Workbench:
     return bench
 
 
-def seed_everything(seed: int) -> None:
-    """Seed Python, numpy and torch."""
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+__all__ = ["Workbench", "open_workbench", "restored_workbench", "seed_everything"]

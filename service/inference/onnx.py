@@ -22,6 +22,8 @@ from ecg_core.bundle import (
     Bundle,
 )
 from ecg_core.errors import InferenceFailed, InvalidBundle
+from ecg_core.preprocessing import PreprocessingSpec
+from ecg_core.signs import SIGNS, measure_signs
 from service.deadline import Checkpoint, no_checkpoint
 from service.inference.protocols import ProviderUnavailable
 
@@ -84,15 +86,38 @@ class OnnxGraph:
 
 
 class OnnxEcgEncoder:
-    """Windows in, ECG features out; see `EcgEncoder`."""
+    """Windows in, ECG features out, of the waveform and its measured signs; see `EcgEncoder`."""
 
-    def __init__(self, graph: OnnxGraph) -> None:
+    def __init__(
+        self, graph: OnnxGraph, preprocessing: PreprocessingSpec, signs: tuple[str, ...] = ()
+    ) -> None:
+        """Wraps a graph.
+
+        Args:
+            graph: The bundle's.
+            preprocessing: How windows were prepared.
+            signs: Names of the signs that the graph takes.
+
+        Raises:
+            InvalidBundle: They are others than this version measures.
+        """
+        if signs and signs != tuple(sign.name for sign in SIGNS):
+            raise InvalidBundle("the ECG encoder was trained on other signs than are measured here")
         self._graph = graph
+        self._preprocessing = preprocessing
+        self._takes_signs = bool(signs)
 
     def encode(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """ECG features of each window, shape (window, token, dimension)."""
-        chunks = _chunks(windows, _WINDOWS_AT_ONCE)
-        return np.concatenate([self._graph.run({"windows": chunk}) for chunk in chunks])
+        return np.concatenate(
+            [self._encoded(chunk) for chunk in _chunks(windows, _WINDOWS_AT_ONCE)]
+        )
+
+    def _encoded(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not self._takes_signs:
+            return self._graph.run({"windows": windows})
+        signs = measure_signs(windows, self._preprocessing)
+        return self._graph.run({"windows": windows, "signs": signs})
 
 
 class OnnxFusion:
@@ -167,9 +192,11 @@ def load_model(bundle: Bundle, options: RuntimeOptions) -> OnnxModel:
         InvalidBundle: One cannot be opened.
         ProviderUnavailable: A provider that was asked for is not active.
     """
+    ecg_graph = OnnxGraph(bundle.path(ECG_ENCODER_FILE), options)
+    manifest = bundle.manifest
     text_graph = OnnxGraph(bundle.path(TEXT_ENCODER_FILE), options)
     return OnnxModel(
-        ecg_encoder=OnnxEcgEncoder(OnnxGraph(bundle.path(ECG_ENCODER_FILE), options)),
+        ecg_encoder=OnnxEcgEncoder(ecg_graph, manifest.preprocessing, manifest.ecg_encoder.signs),
         text_encoder=OnnxTextEncoder(text_graph, _load_tokenizer(bundle)),
         fusion=OnnxFusion(OnnxGraph(bundle.path(FUSION_FILE), options)),
     )

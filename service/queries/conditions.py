@@ -7,10 +7,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_core.bundle import CONDITION_EMBEDDINGS_FILE, Bundle, prompts_digest
+from ecg_core.bundle import CONDITION_EMBEDDINGS_FILE, Bundle, Manifest, parts_digest
 from ecg_core.conditions import Catalogue, Condition, normalise_term
 from ecg_core.errors import InvalidBundle
-from ecg_core.prompts import mean_embedding
+from ecg_core.prompts import composed_embedding
 from service.inference.protocols import TextEncoder
 from service.queries.store import Code, StoredCondition
 
@@ -130,8 +130,8 @@ def _shipped_embeddings(
     by_id = {condition.id: condition for condition in catalogue.conditions}
     if set(manifest.conditions) != set(by_id):
         return None
-    prompts = [manifest.prompts.render_condition(by_id[i]) for i in manifest.conditions]
-    if prompts_digest(prompts) != manifest.conditions_digest:
+    parts = [_parts(manifest, by_id[i]) for i in manifest.conditions]
+    if parts_digest(parts) != manifest.conditions_digest:
         return None
     return dict(zip(manifest.conditions, rows, strict=True))
 
@@ -151,11 +151,17 @@ def _load_rows(bundle: Bundle) -> NDArray[np.float32]:
 def _computed_embeddings(
     bundle: Bundle, catalogue: Catalogue, text_encoder: TextEncoder
 ) -> dict[str, NDArray[np.float32]]:
-    prompts = bundle.manifest.prompts
     return {
-        condition.id: mean_embedding(text_encoder.embed(prompts.render_condition(condition)))
+        condition.id: composed_embedding(
+            [text_encoder.embed(prompts) for prompts in _parts(bundle.manifest, condition)]
+        )
         for condition in catalogue.conditions
     }
+
+
+def _parts(manifest: Manifest, condition: Condition) -> tuple[tuple[str, ...], ...]:
+    is_trained = condition.id in manifest.trained_conditions
+    return manifest.prompts.condition_parts(condition, is_trained=is_trained)
 
 
 def _relatives(catalogue: Catalogue) -> dict[str, frozenset[str]]:

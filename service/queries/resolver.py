@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from ecg_core.conditions import Catalogue, Query, understand_query
 from ecg_core.errors import Fault, FaultCode, InvalidQuery
@@ -30,13 +30,11 @@ class QueryResolver:
         remembered: int,
     ) -> None:
         self._registry = registry
-        self._catalogue = catalogue
-        self._text_encoder = text_encoder
-        self._prompts = prompts
         self._max_queries = max_queries
-        self._max_characters = max_characters
-        # What a text means follows from the text and the catalogue alone.
-        self._understand = lru_cache(maxsize=remembered)(self._understood)
+        # What a text means follows from the text and the catalogue alone. No method of this object:
+        # in a cycle with its cache, it would keep the model in memory when a reload replaces it.
+        understand = partial(_understood, catalogue, max_characters, text_encoder, prompts)
+        self._understand = lru_cache(maxsize=remembered)(understand)
 
     def resolve(self, texts: Sequence[str]) -> list[AskedQuery]:
         """The queries of one request; without any, every registered condition.
@@ -80,20 +78,28 @@ class QueryResolver:
         known = find(query.term) if named is None else self._registry.get(named.id)
         return AskedQuery(text, query.term, known, query.negated)
 
-    def _understood(self, text: str) -> Query:
-        query = understand_query(text, self._catalogue, max_characters=self._max_characters)
-        if query.condition is None:
-            self._refuse_unread(query.term)
-        return query
 
-    def _refuse_unread(self, term: str) -> None:
-        """Refuse what the text encoder would read in part only: its answer would mislead."""
-        if self._text_encoder.known_fraction(term) < _LEAST_KNOWN_FRACTION:
-            detail = "the text encoder does not know these words: ask in English"
-            raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
-        if not all(map(self._text_encoder.fits, self._prompts.render(term))):
-            detail = "longer than the text encoder reads: ask more briefly"
-            raise InvalidQuery.of(FaultCode.QUERY_TOO_LONG, detail)
+def _understood(
+    catalogue: Catalogue,
+    max_characters: int,
+    text_encoder: TextEncoder,
+    prompts: PromptTemplates,
+    text: str,
+) -> Query:
+    query = understand_query(text, catalogue, max_characters=max_characters)
+    if query.condition is None:
+        _refuse_unread(query.term, text_encoder, prompts)
+    return query
+
+
+def _refuse_unread(term: str, text_encoder: TextEncoder, prompts: PromptTemplates) -> None:
+    """Refuse what the text encoder would read in part only: its answer would mislead."""
+    if text_encoder.known_fraction(term) < _LEAST_KNOWN_FRACTION:
+        detail = "the text encoder does not know these words: ask in English"
+        raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
+    if not all(map(text_encoder.fits, prompts.render(term))):
+        detail = "longer than the text encoder reads: ask more briefly"
+        raise InvalidQuery.of(FaultCode.QUERY_TOO_LONG, detail)
 
 
 def _numbered(faults: Iterable[Fault], number: int) -> Iterator[Fault]:

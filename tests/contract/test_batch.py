@@ -243,8 +243,14 @@ def test_what_is_not_answered_by_the_batchs_deadline_says_so(make_client: Client
 
 def test_one_that_takes_too_long_does_not_end_the_others(make_client: ClientMaker) -> None:
     gate = Gate()
-    client = make_client(load_with_gate(gate), request_deadline_s=3.0, max_batch_diagnoses=1)
-    opening = threading.Timer(4.0, gate.open)
+    client = make_client(load_with_gate(gate), request_deadline_s=4.0, max_batch_diagnoses=1)
+
+    def open_too_late() -> None:
+        gate.reached.wait(60)
+        time.sleep(4.5)
+        gate.open()
+
+    opening = threading.Thread(target=open_too_late)
     opening.start()
     answer = batch(client, [zipped(several(3))], queries=["LBBB"])
     opening.join()
@@ -262,7 +268,7 @@ def test_a_batch_waits_where_a_single_request_is_refused(make_client: ClientMake
         target=lambda: answers.append(send(client, [zipped(several(3))], queries=["LBBB"]))
     )
     thread.start()
-    assert gate.reached.wait(10)
+    assert gate.reached.wait(60)
     # One is computed and two stand in the queue: it is full for everybody else.
     single = client.post("/diagnose", files=as_upload(make_wfdb()), data={"queries": "LBBB"})
     problem(single, 503, "overloaded")
@@ -290,7 +296,7 @@ def test_a_batch_leaves_room_for_single_requests(make_client: ClientMaker) -> No
 
     first, second = threading.Thread(target=in_a_batch), threading.Thread(target=by_itself)
     first.start()
-    assert gate.reached.wait(10)
+    assert gate.reached.wait(60)
     second.start()
     workers = client.app.state.runtime.workers  # type: ignore[attr-defined]
     while not workers.full:

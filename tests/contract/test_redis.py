@@ -15,7 +15,7 @@ from tests.service_fixtures import as_upload
 NEW = {"text": "T waves tall and pointed like a tent", "name": "Steeple T waves"}
 OTHER = {"text": "delta waves in the right leads", "name": "Right delta waves"}
 QUERIES = ["atrial flutter", "LBBB", "a wave like a camel's hump", "no pacemaker rhythm"]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 Maker = Callable[..., TestClient]
 

@@ -155,11 +155,11 @@ def test_a_collector_in_trouble_costs_spans_and_no_request(
     started = time.monotonic()
     for _ in range(5):
         send(client)
-    # Far from any time-out of the exporter's, were one waited for.
-    assert time.monotonic() - started < 5
+    # Were the exporter waited for, it would be its time-out or the collector's delay each time.
+    assert time.monotonic() - started < 30
     if fault == "failing":
         lost = 'cardioquery_spans_exported_total{result="lost"}'
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while lost not in client.get("/metrics").text:
             assert time.monotonic() < end
             time.sleep(0.05)

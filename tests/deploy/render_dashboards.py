@@ -15,7 +15,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tests.deploy.live import DASHBOARD, Prometheus, expression, live_stack, send_traffic
+from tests.deploy.dashboard import DASHBOARD, Prometheus, expression
+from tests.deploy.live import live_stack, send_traffic
 from tests.deploy.rows import Row, rows
 
 OUTPUT = DASHBOARD.parents[3] / "docs" / "dashboards"
@@ -142,7 +143,8 @@ def main() -> None:
     mpl.use("Agg")
     OUTPUT.mkdir(exist_ok=True)
     with TemporaryDirectory() as folder, live_stack(Path(folder)) as (server, prometheus):
-        send_traffic(server, seconds)
+        with server.client() as client:
+            send_traffic(client, seconds, server.reload)
         for row in rows():
             found = {panel["id"]: fetched(prometheus, panel, seconds) for panel in row.panels}
             path = OUTPUT / f"{row.slug}.png"

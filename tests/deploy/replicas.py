@@ -16,6 +16,7 @@ from tests.e2e.conftest import free_port, launch
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 120.0
+_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 class Replica:
@@ -119,6 +120,9 @@ def proxy(folder: Path, ports: tuple[int, int]) -> Iterator[tuple[str, Path]]:
     text = (ROOT / "deploy/nginx/nginx.conf").read_text()
     for shipped, here in zip((8001, 8002, 8443), (*ports, port), strict=True):
         text = re.sub(rf"127\.0\.0\.1:{shipped}\b", f"127.0.0.1:{here}", text)
+    # An nginx that was unpacked, not installed, has no folders under /var/lib for its bodies.
+    temporary = "".join(f"\n  {name}_temp_path {name};" for name in _TEMPORARY)
+    text = text.replace("\nhttp {", f"\nhttp {{{temporary}", 1)
     # Started by root, its workers become another user, who cannot enter a test's folder.
     (folder / "nginx.conf").write_text(f"user root;\n{text}")
     certificate = _make_certificate(folder)
@@ -131,7 +135,7 @@ def proxy(folder: Path, ports: tuple[int, int]) -> Iterator[tuple[str, Path]]:
             yield f"https://127.0.0.1:{port}", certificate
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 def _nginx() -> str:
@@ -151,7 +155,7 @@ def _make_certificate(folder: Path) -> Path:
 
 
 def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return

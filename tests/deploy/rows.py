@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tests.deploy.live import DASHBOARD
+from tests.deploy.dashboard import DASHBOARD
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,16 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.live import (
+from tests.deploy.dashboard import (
     DASHBOARD,
     ROOT,
     Prometheus,
-    expression,
-    live_stack,
+    Target,
     panels,
-    send_traffic,
+    targets,
+    wait_for_data,
 )
+from tests.deploy.live import live_stack, send_traffic
 
 TRAFFIC_S = 12.0
 RATE_INTERVAL = "10s"
@@ -33,7 +33,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     if shutil.which("prometheus") is None:
         pytest.skip("prometheus is not on PATH: Debian's package prometheus has it")
     with live_stack(tmp_path_factory.mktemp("live")) as (server, watching):
-        assert send_traffic(server, TRAFFIC_S) > 1
+        with server.client() as client:
+            assert send_traffic(client, TRAFFIC_S, server.reload) > 1
         yield watching
 
 
@@ -42,32 +43,10 @@ def document() -> dict[str, Any]:
     return loaded
 
 
-def cases() -> list[Any]:
-    return [
-        pytest.param(target, id=f"{panel['title']} {target['refId']}")
-        for panel in panels()
-        for target in panel["targets"]
-    ]
-
-
-def returned(prometheus: Prometheus, target: dict[str, Any]) -> list[float]:
-    """Every value that a panel would show of a target."""
-    query = expression(target, RATE_INTERVAL)
-    if target.get("instant"):
-        return [float(series["value"][1]) for series in prometheus.query(query)]
-    series = prometheus.query_range(query, seconds=30, step_s=1)
-    return [float(value) for one in series for _, value in one["values"]]
-
-
-@pytest.mark.parametrize("target", cases())
-def test_every_panels_query_returns_data(prometheus: Prometheus, target: dict[str, Any]) -> None:
+@pytest.mark.parametrize("target", targets().values(), ids=targets())
+def test_every_panels_query_returns_data(prometheus: Prometheus, target: Target) -> None:
     # Rules of the drift are evaluated once a minute.
-    end = time.monotonic() + WAIT_S
-    values = returned(prometheus, target)
-    while not any(value == value for value in values) and time.monotonic() < end:
-        time.sleep(1)
-        values = returned(prometheus, target)
-    assert any(value == value for value in values), "no value but NaN"
+    wait_for_data(prometheus, target, RATE_INTERVAL, WAIT_S)
 
 
 def test_no_alert_fires_at_a_healthy_service(prometheus: Prometheus) -> None:

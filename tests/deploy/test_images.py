@@ -89,6 +89,31 @@ def test_ports_are_published_on_loopback_only(name: str) -> None:
         assert re.fullmatch(r"\$\{[A-Z]+_PUBLISH:-127\.0\.0\.1:\d+\}:\d+", port)
 
 
+def test_docker_compose_takes_the_file() -> None:
+    found = find_spec("compose")
+    if found is None or found.origin is None:
+        pytest.skip("Docker's compose is on PyPI for Linux on x86_64 only")
+    docker_compose = Path(found.origin).with_name("docker-compose")
+    # This needs no daemon.
+    command = [docker_compose, "--env-file", os.devnull, "--profile", "*", "config"]
+    result = subprocess.run(
+        [*command, "--images"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(result.stdout.split()) == len(COMPOSE["services"])
+    broken = (ROOT / "docker-compose.yml").read_text().replace("mem_limit:", "memory_limit:", 1)
+    command[1:1] = ["--project-directory", str(ROOT), "--file", "-"]
+    refused = subprocess.run(command, input=broken, capture_output=True, text=True, check=False)
+    assert "memory_limit" in refused.stderr
+
+
+def test_make_up_says_what_to_do_where_a_port_is_in_use() -> None:
+    command = ["make", "--old-file=secrets", "up", "COMPOSE=false"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert "CARDIOQUERY_PUBLISH=127.0.0.1:8001 make up" in result.stderr.splitlines()[0]
+
+
 @pytest.mark.parametrize("name", sorted(OURS_FROM_OUTSIDE))
 def test_images_from_outside_are_pinned(name: str) -> None:
     image = COMPOSE["services"][name]["image"]

@@ -16,7 +16,9 @@ import httpx
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-START_S = 60.0
+# Against hanging, not for timing: loading models takes long where cores are shared.
+START_S = 150.0
+STOP_S = 60.0
 
 
 @dataclass
@@ -31,15 +33,24 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def client(self, timeout_s: float = 30.0) -> httpx.Client:
+    def client(self, timeout_s: float = START_S) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=timeout_s)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
+    @property
+    def ready_workers(self) -> int:
+        """How many processes have got ready to serve since the start."""
+        return self.log.read_text().count('"message": "ready"')
+
+    def reload(self) -> None:
+        """Have it load its model anew."""
+        self.process.send_signal(signal.SIGHUP)
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=STOP_S)
 
 
 ServerStarter = Callable[..., Server]
@@ -70,7 +81,11 @@ def running(log: Path, options: dict[str, object]) -> Iterator[Server]:
             yield server
         finally:
             process.terminate()
-            process.wait(timeout=60)
+            try:
+                process.wait(timeout=STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
 
 
 @pytest.fixture
@@ -98,6 +113,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     }
     with running(folder / "log", options) as made:
         yield made
+
+
+def wait_for(condition: Callable[[], object], within_s: float = START_S) -> None:
+    """Go on as soon as something holds."""
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
 
 
 def _wait_until_ready(server: Server) -> None:

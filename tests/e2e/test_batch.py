@@ -6,7 +6,7 @@ import time
 import httpx
 
 from tests.builders import make_recording, make_wfdb, make_zip
-from tests.e2e.conftest import Server, ServerStarter
+from tests.e2e.conftest import Server, ServerStarter, wait_for
 from tests.service_fixtures import Upload, as_upload
 
 LINES = {"accept": "application/x-ndjson"}
@@ -51,16 +51,13 @@ def test_when_the_client_hangs_up_the_rest_is_not_scored(start_server: ServerSta
         assert next(response.iter_lines())
         response.close()
     hung_up = 'cardioquery_requests_total{method="POST",route="/diagnose/batch",status="499"}'
-    end = time.monotonic() + 20
-    while not metric(server, hung_up) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert metric(server, hung_up) == 1
+    wait_for(lambda: metric(server, hung_up) == 1)
+    for gauge in ("cardioquery_queue_running", "cardioquery_queue_waiting"):
+        wait_for(lambda gauge=gauge: metric(server, gauge) == 0)
     scored = metric(server, 'cardioquery_batch_recordings_total{status="200"}')
     assert 1 <= scored < 200
     time.sleep(0.5)
     assert metric(server, 'cardioquery_batch_recordings_total{status="200"}') == scored
-    assert metric(server, "cardioquery_queue_running") == 0
-    assert metric(server, "cardioquery_queue_waiting") == 0
 
 
 def test_no_line_of_the_log_names_a_file(start_server: ServerStarter) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.builders import make_wfdb
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, wait_for
 from tests.service_fixtures import as_upload
 
 HEAD = (
@@ -19,18 +19,18 @@ HEAD = (
 )
 PART = b'--line\r\nContent-Disposition: form-data; name="recording"; filename="a.csv"\r\n\r\n'
 MAX_UPLOAD_BYTES = 2_000_000
+# Time-outs of the server are 1.5 s; by the clock on the wall only a hang is told.
+HANG_S = 20.0
 
 
 @pytest.fixture(autouse=True)
 def next_request_is_answered(server: Server) -> Iterator[None]:
     yield
-    started = time.monotonic()
     with server.client() as client:
         response = client.post(
             "/diagnose", files=as_upload(make_wfdb()), data={"queries": ["sinus rhythm"]}
         )
     assert response.status_code == 200
-    assert time.monotonic() - started < 5
 
 
 def head_and_body(connection: socket.socket) -> tuple[bytes, bytes]:
@@ -43,7 +43,9 @@ def head_and_body(connection: socket.socket) -> tuple[bytes, bytes]:
     lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
     length = int(lengths[0].split(b":")[1])
     while len(body) < length:
-        body += connection.recv(65536)
+        chunk = connection.recv(65536)
+        assert chunk, "half an answer"
+        body += chunk
     return head.lower(), body
 
 
@@ -68,10 +70,9 @@ def test_more_than_the_announced_bytes_are_not_read(server: Server) -> None:
 def test_an_announced_length_over_the_limit_is_refused_before_it_is_sent(server: Server) -> None:
     with server.connect() as connection:
         head = HEAD + b"Content-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n"
-        started = time.monotonic()
         connection.sendall(head)
+        # Were the body waited for, it would be 408.
         assert answer(connection)[0] == 413
-        assert time.monotonic() - started < 1
 
 
 def test_a_body_without_a_length_is_bounded(server: Server) -> None:
@@ -105,9 +106,7 @@ def test_an_honest_client_gets_to_read_the_refusal(server: Server) -> None:
 def test_a_client_that_announces_more_than_it_sends_is_timed_out(server: Server) -> None:
     with server.connect() as connection:
         connection.sendall(HEAD + b"Content-Length: 50000\r\n\r\n" + PART)
-        started = time.monotonic()
         status, problem = answer(connection)
-        assert time.monotonic() - started < 5
     assert (status, problem["type"]) == (408, "urn:cardioquery:problem:upload-timed-out")
 
 
@@ -117,14 +116,13 @@ def test_a_client_that_sends_a_byte_at_a_time_is_timed_out(server: Server) -> No
         connection.settimeout(0.2)
         started = time.monotonic()
         received = b""
-        while not received and time.monotonic() - started < 10:
+        while not received and time.monotonic() - started < HANG_S:
             connection.sendall(b"0")
             try:
                 received = connection.recv(65536)
             except TimeoutError:
                 continue
         assert received.startswith(b"HTTP/1.1 408")
-        assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("sent", [b"", PART, PART + b"0" * 50_000])
@@ -142,11 +140,9 @@ def test_a_client_that_hangs_up_while_it_waits_is_forgotten(server: Server) -> N
     for _ in range(10):
         with server.connect() as connection:
             connection.sendall(raw)
-    time.sleep(0.5)
     with server.client() as client:
-        text = client.get("/metrics").text
-    assert "cardioquery_queue_running 0.0" in text
-    assert "cardioquery_queue_waiting 0.0" in text
+        for gauge in ("cardioquery_queue_running 0.0", "cardioquery_queue_waiting 0.0"):
+            wait_for(lambda gauge=gauge: gauge in client.get("/metrics").text)
 
 
 @pytest.mark.parametrize(
@@ -183,15 +179,13 @@ def test_what_is_no_http_is_refused_with_a_problem(server: Server, raw: bytes) -
 def test_headers_that_come_a_byte_at_a_time_are_timed_out(server: Server) -> None:
     with server.connect() as connection:
         connection.settimeout(0.2)
-        started = time.monotonic()
         received = b""
-        for byte in b"GET /healthz HTTP/1.1\r\nX: " + b"a" * 60:
+        for byte in b"GET /healthz HTTP/1.1\r\nX: " + b"a" * 100:
             connection.sendall(bytes([byte]))
             with suppress(TimeoutError):
                 received = connection.recv(65536)
             if received:
                 break
-        assert time.monotonic() - started < 5
     assert received.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert b"urn:cardioquery:problem:upload-timed-out" in received
 

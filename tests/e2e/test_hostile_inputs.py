@@ -16,16 +16,19 @@ from tests.service_fixtures import as_upload
 
 MAX_GROWTH_BYTES = 512 * 1024 * 1024
 # By the clock on the wall only a hang is told, since the machine may be busy.
-HANG_S = 30.0
+HANG_S = 180.0
 
 Probabilities = dict[str, float]
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with the limits that it is shipped with."""
+    """A server with the limits that it is shipped with, but for the one by the clock."""
     folder = tmp_path_factory.mktemp("hostile")
-    options: dict[str, object] = {"store_path": folder / "conditions.sqlite3"}
+    options: dict[str, object] = {
+        "store_path": folder / "conditions.sqlite3",
+        "request_deadline_s": HANG_S,
+    }
     with running(folder / "log", options) as made:
         yield made
 

@@ -1,107 +1,25 @@
 """Real servers on a real Redis that is killed, paused and emptied under them."""
 
-import itertools
 import json
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import pytest
 
-from tests.builders import make_recording, make_wfdb
-from tests.e2e.conftest import Server, ServerStarter, free_port, launch
+from tests.e2e.conftest import ServerStarter, free_port, launch
+from tests.e2e.under_load import NEW, diagnose, under_load
 from tests.redis_fixtures import RedisStarter
-from tests.service_fixtures import as_upload
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
-NEW = {"text": "T waves tall and pointed like a tent", "name": "Steeple T waves"}
-UPLOAD = as_upload(make_wfdb(make_recording(heart_rate_bpm=75.0)))
-# Known conditions, a free text that is cached, and everything that is registered.
-ASKED: tuple[list[str], ...] = (
-    ["atrial flutter", "sinus rhythm", "no LBBB"],
-    ["a wave like a camel's hump", "atrial flutter"],
-    [],
-)
 
 
-def diagnose(client: httpx.Client, queries: list[str]) -> dict[str, float]:
-    response = client.post("/diagnose", files=UPLOAD, data={"queries": queries})
-    assert response.status_code == 200, response.text
-    return {found["query"]: found["probability"] for found in response.json()["findings"]}
-
-
-@dataclass
-class Load:
-    """Clients that go on asking, and what they got."""
-
-    right: int = 0
-    wrong: list[str] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def count(self, problem: str | None) -> None:
-        with self._lock:
-            if problem is None:
-                self.right += 1
-            else:
-                self.wrong.append(problem)
-
-    def wait_for_more(self, answers: int) -> None:
-        """Go on once so many more diagnoses have been right."""
-        target, end = self.right + answers, time.monotonic() + 60
-        while self.right < target and not self.wrong:
-            assert time.monotonic() < end, "no answers"
-            time.sleep(0.02)
-
-
-@contextmanager
-def under_load(server: Server, threads: int = 4) -> Iterator[Load]:
-    """Diagnoses all the while, each compared with the answer before."""
-    load, stop = Load(), threading.Event()
-    with server.client() as client:
-        expected = [diagnose(client, queries) for queries in ASKED]
-
-    def ask(number: int) -> None:
-        with server.client() as client:
-            for turn in itertools.count(number):
-                if stop.is_set():
-                    return
-                load.count(_problem(client, ASKED[turn % 3], expected[turn % 3]))
-                if turn % 5 == 0:
-                    # A text that no cache holds, so that it is looked up, embedded and kept.
-                    load.count(_problem(client, [f"hump {number} {turn}"], None))
-
-    with ThreadPoolExecutor(threads) as pool:
-        asking = [pool.submit(ask, number) for number in range(threads)]
-        try:
-            yield load
-        finally:
-            stop.set()
-        for each in asking:
-            each.result()
-
-
-def _problem(
-    client: httpx.Client, queries: list[str], expected: dict[str, float] | None
-) -> str | None:
-    """What is wrong with an answer; nothing, if it is the expected one to the last bit."""
-    try:
-        answer = diagnose(client, queries)
-    except (AssertionError, httpx.HTTPError) as error:
-        return f"failed: {error!r}"
-    return None if expected in (None, answer) else "another answer"
-
-
+@pytest.mark.parametrize("workers", [1, 2])
 def test_redis_killed_paused_and_emptied_under_load_costs_no_diagnosis(
-    start_server: ServerStarter, start_redis: RedisStarter
+    start_server: ServerStarter, start_redis: RedisStarter, workers: int
 ) -> None:
     redis = start_redis(*DURABLE)
-    server = start_server(redis_url=redis.url)
+    server = start_server(redis_url=redis.url, workers=workers)
     with server.client() as client:
         assert client.post("/queries", json=NEW).status_code == 201
     with under_load(server) as load:

@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 import api_schemas as wire
 from ecg_core.leads import LEADS
 from tests.builders import make_recording, make_wfdb
-from tests.e2e.conftest import REPOSITORY, Server, ServerStarter, free_port, launch
+from tests.e2e.conftest import REPOSITORY, Server, ServerStarter, free_port, launch, wait_for
 from tests.service_fixtures import as_upload
 
 QUERIES = ["atrial flutter", "sinus rhythm", "inferior myocardial infarction", "no LBBB"]
@@ -95,7 +94,7 @@ def test_a_server_that_is_told_to_stop_does_so_politely(start_server: ServerStar
 def test_logs_are_one_json_object_a_line(server: Server) -> None:
     with server.client() as client:
         client.get("/healthz", headers={"X-Request-ID": "find-me"})
-    time.sleep(0.2)
+    wait_for(lambda: "find-me" in server.log.read_text())
     lines = [json.loads(line) for line in server.log.read_text().splitlines()]
     (found,) = [line for line in lines if line.get("request_id") == "find-me"]
     assert (found["route"], found["status"]) == ("/healthz", 200)
@@ -178,15 +177,18 @@ def test_memory_stays_flat_over_many_requests(server: Server) -> None:
 
     if not Path("/proc/self/statm").exists():
         pytest.skip("no /proc")
-    files = as_upload(make_wfdb())
+    files, growths_mb = as_upload(make_wfdb()), list[float]()
     with server.client() as client:
-        for _ in range(30):
-            client.post("/diagnose", files=files, data={"queries": QUERIES})
-        before = resident_mb()
-        for number in range(150):
-            queries = [*QUERIES, ""] if number % 5 == 0 else QUERIES
-            client.post("/diagnose", files=files, data={"queries": queries})
-        assert resident_mb() - before < 20
+        # What leaks does so in every round; arenas and caches that fill do so in the first ones.
+        for _ in range(5):
+            before = resident_mb()
+            for number in range(100):
+                queries = [*QUERIES, ""] if number % 5 == 0 else QUERIES
+                client.post("/diagnose", files=files, data={"queries": queries})
+            growths_mb.append(resident_mb() - before)
+            if growths_mb[-1] < 5:
+                break
+    assert growths_mb[-1] < 5, growths_mb
 
 
 def test_keep_alive_survives_a_refusal(server: Server) -> None:

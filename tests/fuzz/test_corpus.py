@@ -40,7 +40,7 @@ def test_a_fuzzer_runs_and_finds_nothing_at_once(name: str) -> None:
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         check=False,
     )

@@ -164,11 +164,12 @@ def test_import_contracts_are_kept() -> None:
     assert result.returncode == 0, result.stdout[-4000:]
 
 
-def test_every_test_that_the_security_document_names_is_there() -> None:
-    document = (ROOT / "docs/security.md").read_text()
+@pytest.mark.parametrize(("name", "least"), [("security", 15), ("drills", 8)])
+def test_every_test_that_a_document_names_is_there(name: str, least: int) -> None:
+    document = (ROOT / f"docs/{name}.md").read_text()
     named = set(re.findall(r"`(test_\w+)`", document))
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
-    assert len(named) > 15
+    assert len(named) > least
     assert [name for name in sorted(named) if f"def {name}(" not in tests] == []
     files = re.findall(r"`(tests/[\w/]+\.py)`", document)
     assert [name for name in files if not (ROOT / name).is_file()] == []

@@ -10,6 +10,7 @@ from starlette.responses import Response
 import api_schemas as wire
 from ecg_core.errors import (
     DeadlineExceeded,
+    DiskUnavailable,
     InferenceFailed,
     InvalidQuery,
     ModelNotReady,
@@ -79,6 +80,7 @@ class _Answer(NamedTuple):
         IdempotencyKeyInUse,
         InferenceFailed,
         Overloaded,
+        DiskUnavailable,
         ModelNotReady,
         DeadlineExceeded,
     ),

@@ -16,8 +16,8 @@ from cardioquery.demo.simulator import csv_of, simulate
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROJECT = "cardioquery-test"
 QUERIES = ("atrial fibrillation", "sinus rhythm", "inferior myocardial infarction")
-_BUILD_S, _COMMAND_S = 1800, 300
-_ALL_PROFILES = ("--profile", "observability", "--profile", "tools")
+_BUILD_S, _COMMAND_S = 1800, 900
+_ALL_PROFILES = ("--profile", "observability", "--profile", "tools", "--profile", "training")
 
 Completed = subprocess.CompletedProcess[str]
 
@@ -28,6 +28,7 @@ class Stack:
     Attributes:
         secrets: Folder of its secrets.
         image: The service's image.
+        training_image: The one to train in, which is there only once it was built.
         first_diagnosis_s: Seconds from `up` to the first diagnosis, once it was started.
     """
 
@@ -35,6 +36,7 @@ class Stack:
         self.command = tuple(command)
         self.secrets = secrets
         self.image = image or f"localhost/{PROJECT}:latest"
+        self.training_image = f"localhost/{PROJECT}-training:latest"
         self.first_diagnosis_s = float("inf")
         self._image_is_ours = image is None
         self._ports = {"CARDIOQUERY": free_port(), "PROMETHEUS": free_port()}
@@ -62,6 +64,7 @@ class Stack:
             "COMPOSE_PROJECT_NAME": PROJECT,
             "SECRETS": str(self.secrets),
             "CARDIOQUERY_IMAGE": self.image,
+            "TRAINING_IMAGE": self.training_image,
             "COMPOSE": shlex.join(self.command),
             # The project's own .env, if a user has one, is not this test's.
             "COMPOSE_ENV_FILES": os.devnull,
@@ -84,14 +87,33 @@ class Stack:
         if self._image_is_ours:
             self.compose("build", "service", timeout_s=_BUILD_S)
 
+    def build_training(self) -> None:
+        """Build the image to train in."""
+        self.compose("build", "training", timeout_s=_BUILD_S)
+
     def up(self, *services: str) -> None:
         """Start services; not Grafana, whose image is not everywhere to be had."""
         self.compose("up", "-d", "--no-build", *services)
 
-    def run(self, service: str, *command: str, options: Sequence[str] = ()) -> Completed:
+    def run(
+        self,
+        service: str,
+        *command: str,
+        options: Sequence[str] = (),
+        timeout_s: int = _COMMAND_S,
+    ) -> Completed:
         """Run a container of a service to its end, without those that it depends on."""
         arguments = ["run", "--rm", "-T", "--no-deps", *options, service, *command]
-        return self.compose(*arguments, check=False)
+        return self.compose(*arguments, check=False, timeout_s=timeout_s)
+
+    def new_key(self, name: str, *options: str) -> str:
+        """An API key that was made by the service `keys`."""
+        made = self.run("keys", "create", name, *options)
+        return next(word for word in made.stdout.split() if word.startswith("cqk_"))
+
+    def reload(self) -> None:
+        """Have the service load its model anew."""
+        self.compose("kill", "-s", "HUP", "service")
 
     def with_secrets(self, secrets: Path) -> "Stack":
         """The same project with secrets of another folder."""
@@ -113,8 +135,8 @@ class Stack:
     def down(self) -> None:
         """Take everything away, and the image if it is this test's."""
         self.compose("down", "-v", "-t", "45", check=False)
-        if self._image_is_ours:
-            self._run([self.engine, "image", "rm", "--force", self.image], check=False)
+        ours = [self.training_image, *([self.image] if self._image_is_ours else [])]
+        self._run([self.engine, "image", "rm", "--force", *ours], check=False)
 
     def left_over(self) -> list[str]:
         """What the project still has: containers, volumes, networks, images."""

@@ -7,13 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from ecg_core.bundle import ECG_ENCODER_FILE, FUSION_FILE, TEXT_ENCODER_FILE, load_bundle
+from ecg_core.bundle import (
+    CONDITION_EMBEDDINGS_FILE,
+    ECG_ENCODER_FILE,
+    FUSION_FILE,
+    TEXT_ENCODER_FILE,
+    load_bundle,
+)
 from ecg_core.calibration import Calibration
 from ecg_core.conditions import Catalogue
 from ecg_core.errors import InvalidBundle
 from ecg_core.reference import reference_in
+from ecg_core.signs import SIGNS, measure_signs
 from model_training.data.ptbxl import VALIDATION_FOLD, LabelledRecordings
 from model_training.models.fixed_outputs import FixedOutputs
+from model_training.models.measured import TreesConfig
 from model_training.models.network import CardioQueryNetwork
 from model_training.models.text_encoder import TextEncoder
 from model_training.onnx_export import run_graph, store_weights_as_int8
@@ -61,10 +69,19 @@ def bench(tmp_path_factory):
         spec,
         text_dimension=encoder.spec.dimension,
         conditions=len(CONDITIONS),
+        trees=TreesConfig(trees=5, min_leaf=1),
     )
+    signs = np.random.default_rng(0).normal(0, 5, size=(60, len(SIGNS))).astype(np.float32)
+    network.measured.fit(signs, (signs[:, : len(CONDITIONS)] > 0).astype(np.float32), seed=0)
+    network.fusion.memory.measured_share.fill_(0.5)
     embedder = QueryEmbedder(encoder, config.prompts, run.cache)
     fixed = FixedOutputs(network.encoder, network.fusion.memory.outputs)
     return Workbench(run, recordings, embedder, network.eval(), fixed)
+
+
+def encoded(folder, bench, windows):
+    signs = measure_signs(windows, bench.run.config.preprocessing)
+    return run_graph(folder / ECG_ENCODER_FILE, {"windows": windows, "signs": signs})
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +101,7 @@ def test_the_reference_is_what_the_bundle_says_of_fold_9(bench, exported):
     made = reference(bench)
     rows = bench.recordings.rows(VALIDATION_FOLD)
     assert sum(made.top_probability.counts) == len(rows)
-    features = run_graph(folder / ECG_ENCODER_FILE, {"windows": bench.recordings.windows[rows]})
+    features = encoded(folder, bench, bench.recordings.windows[rows])
     feeds = {"features": features, "query_embeddings": bench.canonical.numpy()}
     logits = run_graph(folder / FUSION_FILE, feeds)
     known = np.ones(len(CONDITIONS), dtype=bool)
@@ -115,7 +132,7 @@ def test_end_to_end_agrees_with_torch(bench, exported):
     tokens = bench.embedder.encoder.tokenizer(texts, padding=True, return_tensors="np")
     inputs = {name: tokens[name] for name in ("input_ids", "attention_mask")}
     queries = run_graph(folder / TEXT_ENCODER_FILE, inputs)
-    features = run_graph(folder / ECG_ENCODER_FILE, {"windows": bench.recordings.windows})
+    features = encoded(folder, bench, bench.recordings.windows)
     logits = run_graph(folder / FUSION_FILE, {"features": features, "query_embeddings": queries})
     windows = torch.from_numpy(bench.recordings.windows)
     embedded = torch.from_numpy(bench.embedder.encoder.embed(texts))
@@ -127,6 +144,7 @@ def test_the_bundle_is_whole_and_tells_of_no_machine(exported):
     folder, _ = exported
     manifest = load_bundle(folder).manifest
     assert manifest.trained_conditions == CONDITIONS
+    assert manifest.ecg_encoder.signs == tuple(sign.name for sign in SIGNS)
     assert len(manifest.conditions) == len(Catalogue.load().conditions)
     for file in folder.iterdir():
         content = file.read_bytes()
@@ -168,3 +186,15 @@ def test_wordings_are_unit_vectors_and_the_canonical_one_is_the_services(bench):
     never = TrainingWordings(conditions, bench.embedder, canonical_share=0.0).draw(noise=0.2)
     torch.testing.assert_close(never.norm(dim=1), torch.ones(3))
     assert not torch.allclose(never, bench.canonical, atol=0.05)
+
+
+def test_what_was_not_trained_is_asked_by_its_signs(bench, exported):
+    folder, _ = exported
+    rows = np.load(folder / CONDITION_EMBEDDINGS_FILE)
+    catalogue = Catalogue.load()
+    place = [c.id for c in catalogue.conditions].index("left-anterior-fascicular-block")
+    signs = bench.embedder.free_texts(catalogue.conditions[place].signs)
+    weighted = (signs / np.arange(1, len(signs) + 1)[:, np.newaxis]).sum(axis=0)
+    np.testing.assert_allclose(rows[place], weighted / np.linalg.norm(weighted), atol=1e-5)
+    trained = [c.id for c in catalogue.conditions].index(CONDITIONS[0])
+    np.testing.assert_allclose(rows[trained], bench.canonical[0], atol=1e-6)

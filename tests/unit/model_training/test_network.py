@@ -1,9 +1,13 @@
+import numpy as np
 import pytest
 import torch
+from sklearn.ensemble import GradientBoostingClassifier
 
 from ecg_core.preprocessing import PreprocessingSpec
+from ecg_core.signs import SIGNS
 from model_training.models.ecg_encoder import EcgEncoderConfig
 from model_training.models.fusion import FusionConfig, masked_binary_cross_entropy
+from model_training.models.measured import MeasuredConditions, TreesConfig
 from model_training.models.network import CardioQueryNetwork
 
 SPEC = PreprocessingSpec()
@@ -17,10 +21,19 @@ def network():
     encoder = EcgEncoderConfig(width=4, branches=2, branch_dimension=8)
     fusion = FusionConfig(dimension=12, layers=2, heads=2, feed_forward=32, adapter=16)
     network = CardioQueryNetwork(
-        encoder, fusion, SPEC, text_dimension=TEXT_DIMENSION, conditions=CONDITIONS
+        encoder,
+        fusion,
+        SPEC,
+        text_dimension=TEXT_DIMENSION,
+        conditions=CONDITIONS,
+        trees=TreesConfig(trees=3, min_leaf=2),
     )
-    keys = torch.nn.functional.normalize(torch.randn(CONDITIONS, TEXT_DIMENSION), dim=-1)
-    network.fusion.memory.keys.copy_(keys)
+    keys = torch.randn(CONDITIONS + len(SIGNS), TEXT_DIMENSION)
+    network.fusion.memory.keys.copy_(torch.nn.functional.normalize(keys, dim=-1))
+    random = np.random.default_rng(0)
+    signs = random.normal(size=(80, len(SIGNS))).astype(np.float32)
+    network.measured.fit(signs, (signs[:, :CONDITIONS] > 0.3).astype(np.float32), seed=0)
+    network.fusion.memory.measured_share.fill_(0.5)
     # As after training: neither adapter nor readout is zero any more.
     torch.nn.init.normal_(network.fusion.memory.adapter.weight, std=0.01)
     torch.nn.init.normal_(network.fusion.readout.weight)
@@ -38,7 +51,7 @@ def queries():
 
 
 def test_features_have_the_shape_that_the_manifest_states(network, windows):
-    features = network.encoder(windows)
+    features = network.features(windows, network.signs(windows))
     assert features.shape == (6, network.encoder_spec.tokens, network.encoder_spec.dimension)
 
 
@@ -65,7 +78,9 @@ def test_a_recording_is_answered_alone_as_in_a_batch(network, windows, queries):
 def test_every_parameter_gets_a_gradient(network, windows, queries):
     network.train()
     targets = torch.randint(0, 2, (6, 30)).float()
-    masked_binary_cross_entropy(network(windows, queries), targets).backward()
+    masked_binary_cross_entropy(
+        network(windows, network.signs(windows), queries), targets
+    ).backward()
     # The key's bias shifts every token's weight alike: softmax takes it out.
     without = [
         name
@@ -75,18 +90,32 @@ def test_every_parameter_gets_a_gradient(network, windows, queries):
     assert without == []
 
 
+def parts(network, windows):
+    features = network.features(windows, network.signs(windows))
+    dimension = network.fusion.dimension
+    return features[..., :dimension], features[:, 0, dimension:]
+
+
 def test_a_trained_condition_recalls_itself_and_a_stranger_its_neighbours(network, windows):
     memory = network.fusion.memory
-    features = network.encoder(windows)
+    features, measured = parts(network, windows)
     with torch.no_grad():
         memory.log_sharpness.fill_(6.0)
-        own = memory(features, memory.keys)
-        torch.testing.assert_close(own, memory.outputs(features), atol=1e-3, rtol=0)
+        own = memory(features, measured, memory.keys)
+        conditions = (memory.outputs(features) + measured[:, :CONDITIONS]) / 2
+        expected = torch.cat([conditions, measured[:, CONDITIONS:]], dim=1)
+        torch.testing.assert_close(own, expected, atol=1e-2, rtol=0)
         between = torch.nn.functional.normalize(memory.keys[:1] + memory.keys[1:2], dim=-1)
         memory.log_sharpness.fill_(3.0)
-        recalled = memory(features, between)[:, 0]
+        recalled = memory(features, measured, between)[:, 0]
     assert (recalled <= own.amax(dim=1)).all()
     assert (recalled >= own.amin(dim=1)).all()
+
+
+def test_a_sign_is_answered_by_what_is_measured(network, windows):
+    signs = network.signs(windows)
+    _, measured = parts(network, windows)
+    torch.testing.assert_close(measured[:, CONDITIONS:], 4 * (signs / 4).tanh())
 
 
 def test_before_fusion_training_the_network_answers_as_the_memory_does(windows, queries):
@@ -99,8 +128,40 @@ def test_before_fusion_training_the_network_answers_as_the_memory_does(windows, 
         conditions=CONDITIONS,
     ).eval()
     bias = fresh.fusion.readout.bias
-    expected = fresh.fusion.memory(fresh.encoder(windows), queries) + bias
-    torch.testing.assert_close(fresh(windows, queries), expected)
+    nothing = fresh.signs(windows)
+    expected = fresh.fusion.memory(fresh.encoder(windows), nothing, queries) + bias
+    torch.testing.assert_close(fresh(windows, nothing, queries), expected)
+
+
+def test_trees_say_what_those_of_scikit_learn_say():
+    random = np.random.default_rng(0)
+    signs = random.normal(size=(300, 10)).astype(np.float32)
+    labels = np.stack([(signs[:, 0] > 0) & (signs[:, 1] > -0.5), signs[:, 2] > 1], axis=1)
+    config = TreesConfig(trees=20)
+    trees = MeasuredConditions(config, 2)
+    trees.fit(signs, labels.astype(np.float32), seed=0)
+    said = trees(torch.from_numpy(signs)).numpy()
+    for column in range(2):
+        theirs = GradientBoostingClassifier(
+            n_estimators=20, learning_rate=config.learning_rate, subsample=config.subsample,
+            max_features=config.features, min_samples_leaf=config.min_leaf, random_state=0,
+        ).fit(signs, labels[:, column])  # fmt: skip
+        difference = said[:, column] - theirs.decision_function(signs)
+        # They start from the prevalence, ours from one that is counted a little more evenly.
+        assert np.ptp(difference) < 1e-5
+        assert abs(difference[0]) < 0.05
+
+
+def test_a_condition_with_too_few_recordings_keeps_its_prevalence():
+    signs = np.random.default_rng(0).normal(size=(100, 5)).astype(np.float32)
+    targets = np.zeros((100, 2), dtype=np.float32)
+    targets[:3] = 1
+    targets[50:, 1] = np.nan
+    trees = MeasuredConditions(TreesConfig(trees=4), 2)
+    trees.fit(signs, targets, seed=0)
+    said = trees(torch.from_numpy(signs))[:, :2]
+    expected = torch.logit(torch.tensor([3.5 / 101, 3.5 / 51])).expand(100, 2)
+    torch.testing.assert_close(said, expected)
 
 
 def test_what_is_not_said_does_not_teach():

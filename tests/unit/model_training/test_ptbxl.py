@@ -146,3 +146,12 @@ def test_a_release_without_recordings_is_refused(tmp_path, release):
         file.unlink()
     with pytest.raises(FileNotFoundError):
         load(release, tmp_path)
+
+
+def test_labels_that_are_left_out_are_gone_and_all_else_is_as_it_was(release, tmp_path):
+    recordings = load(release, tmp_path)
+    without = recordings.without(("normal-ecg", "brugada-pattern"))
+    assert without.conditions == tuple(c for c in recordings.conditions if c != "normal-ecg")
+    assert label(without, 2, "inferolateral-myocardial-infarction") == 1
+    assert without.targets.shape == (4, len(recordings.conditions) - 1)
+    assert without.windows is recordings.windows

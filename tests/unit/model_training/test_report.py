@@ -2,9 +2,9 @@ import json
 from pathlib import Path
 
 from model_training.recipes.config import load_config
-from model_training.recipes.evaluate import RESULTS, unseen_wordings
+from model_training.recipes.evaluate_wordings import unseen_wordings
 from model_training.recipes.model_card import INTENDED_USE, model_card
-from model_training.recipes.report import render_results
+from model_training.recipes.report import RESULTS, render_results
 
 
 def test_the_report_is_made_of_the_results_beside_it():

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from starlette.datastructures import State
 
 from ecg_core.errors import InvalidBundle
+from service.inference.onnx import OnnxGraph
 from service.metrics import Metrics
 from service.reload import announce_model, reload_model
 from service.runtime import load_runtime, reload_runtime
@@ -106,3 +108,28 @@ def test_real_bundles_share_queue_and_store(tmp_path: Path) -> None:
         runtime.registry.check()
     finally:
         runtime.close()
+
+
+def test_a_model_that_is_replaced_is_freed_without_the_garbage_collector(tmp_path: Path) -> None:
+    def graphs() -> int:
+        return sum(isinstance(each, OnnxGraph) for each in gc.get_objects())
+
+    link = tmp_path / "bundle"
+    make_bundle(tmp_path / "first", version="first")
+    make_bundle(tmp_path / "second", version="second")
+    point_to(link, tmp_path / "first")
+    settings = Settings(store_path=tmp_path / "conditions.sqlite3", bundle_dir=link)
+    metrics = Metrics()
+    gc.collect()
+    gc.disable()
+    try:
+        before = graphs()
+        runtime = load_runtime(settings, metrics)
+        one_model = graphs() - before
+        point_to(link, tmp_path / "second")
+        # Kept by a cycle, it would stay until the collector looks at old objects: many reloads.
+        runtime = reload_runtime(settings, metrics, runtime)
+        assert graphs() - before == one_model == 3
+        runtime.close()
+    finally:
+        gc.enable()

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from service.shared_metrics import forget_worker
 from tests.conftest import REPOSITORY
 
 # prometheus_client chooses how it counts when it is imported: only a process of its own will do.
@@ -27,6 +28,30 @@ sys.stdin.read()
 """
 
 
+def test_files_have_all_their_blocks_while_a_worker_lives_and_only_those_in_use_after(
+    tmp_path: Path,
+) -> None:
+    worker = start(tmp_path, "0")
+    process_id, _ = told(worker)
+    files = sorted(tmp_path.iterdir())
+    assert {path.name.rpartition("_")[0] for path in files} == {
+        *("counter", "histogram", "gauge_livemax", "gauge_livemin", "gauge_livesum")
+    }
+    for path in files:
+        # With a hole in it, the worker would die of SIGBUS once the disk is full.
+        assert 512 * path.stat().st_blocks >= path.stat().st_size >= 64 * 1024
+    finish(worker)
+    forget_worker(tmp_path, process_id)
+    left = sorted(tmp_path.iterdir())
+    assert [path.name for path in left] == [
+        f"{k}_{process_id}.db" for k in ("counter", "histogram")
+    ]
+    assert all(path.stat().st_size < 64 * 1024 for path in left)
+    last = start(tmp_path, "0")
+    assert 'requests_total{method="POST",route="/diagnose",status="200"} 2.0' in told(last)[1]
+    finish(last)
+
+
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", WORKER, *arguments],
@@ -45,7 +70,7 @@ def told(worker: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def finish(worker: subprocess.Popen[str]) -> None:
-    worker.communicate(timeout=20)
+    worker.communicate(timeout=60)
 
 
 def test_workers_count_together_and_the_dead_keep_only_what_they_counted(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ async def bench(running: int = 1, waiting: int = 1, patient: int = 1) -> AsyncIt
 
 
 async def settled(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 (what is waited for happens in a thread)
             await asyncio.sleep(0.002)
 

@@ -1,7 +1,7 @@
 """Queries that cannot be asked: every fault at once, and never a word of the query."""
 
 from contextlib import suppress
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -123,9 +123,9 @@ def test_refusal_never_repeats_the_query(text: str) -> None:
     ids=["letters", "combining marks", "negations", "question marks"],
 )
 def test_huge_query_is_refused_soon(text: str) -> None:
-    started = perf_counter()
+    started = process_time()
     assert FaultCode.QUERY_TOO_LONG in codes_of(text)
-    assert perf_counter() - started < 1.0
+    assert process_time() - started < 1.0
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_huge_query_is_refused_soon(text: str) -> None:
     ],
 )
 def test_worst_query_within_the_limit_is_answered_soon(text: str) -> None:
-    started = perf_counter()
+    started = process_time()
     with suppress(InvalidQuery):
         understand_query(text, CATALOGUE)
-    assert perf_counter() - started < 1.0
+    assert process_time() - started < 1.0

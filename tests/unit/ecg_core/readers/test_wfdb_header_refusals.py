@@ -196,11 +196,11 @@ from ecg_core.errors import InputError
 from ecg_core.readers import UploadedFile, read_recording
 base_kb = peak_kb()
 for header in (b"r 100000000 500 5000", b"r 12 500 4000000000", b"r/9999999 12 500 5000"):
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         read_recording([UploadedFile("r.hea", header), UploadedFile("r.dat", bytes(120000))])
     except InputError:
-        assert time.perf_counter() - started < 2
+        assert time.process_time() - started < 2
 print((peak_kb() - base_kb) // 1024)
 """
 )

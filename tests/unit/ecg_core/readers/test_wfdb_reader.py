@@ -1,7 +1,9 @@
 """What the WFDB reader reads, to the last bit."""
 
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import wfdb
 from numpy.typing import NDArray
 
+from ecg_core.errors import DiskUnavailable
 from ecg_core.leads import LEADS
 from ecg_core.readers import StatedFacts, UploadedFile, read_recording
 from tests.builders import PEAK_KB, edit_header, make_recording, make_wfdb, write_wfdb
@@ -217,3 +220,31 @@ def test_the_largest_file_is_read_within_512_mb() -> None:
         timeout=60,
     )
     assert int(done.stdout) < 512
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="files in memory are Linux's")
+def test_a_killed_process_leaves_no_recording_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    read = wfdb.rdrecord
+
+    def look_around(*args: object, **kwargs: object) -> object:
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        held.extend(path.lstat().st_size for path in files)
+        assert all(path.is_symlink() for path in files)
+        return read(*args, **kwargs)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(wfdb, "rdrecord", look_around)
+    read_recording(make_wfdb())
+    assert len(held) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_without_room_is_not_the_callers_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(DiskUnavailable):
+        read_recording(make_wfdb())

@@ -90,9 +90,9 @@ def test_a_report_without_a_finding_has_no_entity(report: str | None) -> None:
     "unit", ["st & t abnorm ", "no ", "infarkt möglich, ", "a", " ", "(", "ä", "\u0301", "𝛂 q in "]
 )
 def test_huge_text_is_read_in_bounded_time(unit: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     found = extract(unit * (2_000_000 // len(unit)))
-    assert time.perf_counter() - started < MAX_SECONDS
+    assert time.process_time() - started < MAX_SECONDS
     assert all(0 <= e.start < e.end <= MAX_CHARACTERS for e in found)
 
 

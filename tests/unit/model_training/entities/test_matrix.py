@@ -212,6 +212,17 @@ class TestLeavingOut:
         sinus = CATALOGUE.get("sinus-rhythm")
         assert LeftOut([AF], CATALOGUE).training_wordings(sinus) == sinus.wordings
 
+    def test_a_redacted_condition_names_no_other_but_keeps_its_own_name(self) -> None:
+        left_out = LeftOut([AF], CATALOGUE)
+        sinus = CATALOGUE.get("sinus-rhythm")
+        assert left_out.redacted(sinus) == sinus
+        telling = sinus.model_copy(
+            update={"synonyms": ("no AF", "regular"), "description": "Not atrial fibrillation."}
+        )
+        redacted = left_out.redacted(telling)
+        assert redacted.synonyms == ("regular",)
+        assert redacted.description == redacted.name == sinus.name
+
     @pytest.mark.parametrize(
         ("report", "expected"),
         [

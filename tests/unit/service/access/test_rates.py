@@ -166,7 +166,7 @@ def test_redis_counts_again_once_it_is_back(
             await asyncio.sleep(0.3)
             await limiter.count(OTHER)
 
-    asyncio.run(asyncio.wait_for(until_shared(), 20.0))
+    asyncio.run(asyncio.wait_for(until_shared(), 60.0))
     with server.client() as client:
         assert len(client.keys("*")) == 1
     link.close()

@@ -11,8 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from ecg_core.errors import DeadlineExceeded, InferenceFailed, InvalidBundle
+from ecg_core.preprocessing import PreprocessingSpec, prepare
+from ecg_core.signs import SIGNS, measure_signs
 from service.inference.onnx import OnnxEcgEncoder, OnnxFusion, OnnxGraph, RuntimeOptions
 from service.inference.protocols import ProviderUnavailable
+from tests.builders import make_recording
 
 # y = log(x), x of shape (n,): made with onnx.helper.
 LOG_GRAPH = base64.b64decode(
@@ -110,9 +113,37 @@ def test_fusion_stops_between_chunks_when_the_time_is_up() -> None:
 def test_windows_are_encoded_in_bounded_chunks() -> None:
     graph = FakeGraph()
     windows = np.arange(40, dtype=np.float32).reshape(40, 1, 1)
-    features = OnnxEcgEncoder(cast(OnnxGraph, graph)).encode(windows)
+    features = OnnxEcgEncoder(cast(OnnxGraph, graph), PreprocessingSpec()).encode(windows)
     np.testing.assert_array_equal(features[:, 0, 0], 2 * windows[:, 0, 0])
     assert [shape[0] for shape in graph.shapes] == [16, 16, 8]
+
+
+def test_an_encoder_that_takes_signs_is_given_those_of_each_window() -> None:
+    class Graph(FakeGraph):
+        def run(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+            assert inputs["windows"].shape[0] == inputs["signs"].shape[0]
+            return inputs["signs"][:, np.newaxis]
+
+    spec = PreprocessingSpec()
+    windows = np.concatenate(
+        [prepare(make_recording(heart_rate_bpm=rate), spec).windows for rate in (50.0, 120.0)]
+    )
+    names = tuple(sign.name for sign in SIGNS)
+    encoder = OnnxEcgEncoder(cast(OnnxGraph, Graph()), spec, names)
+    features = encoder.encode(windows)[:, 0]
+    np.testing.assert_array_equal(features, measure_signs(windows, spec))
+    slow, fast = (
+        names.index(f"heart rate {kind} beats per minute") for kind in ("below 60", "above 100")
+    )
+    assert features[0, slow] > 0 > features[0, fast]
+    assert features[1, fast] > 0 > features[1, slow]
+
+
+def test_an_encoder_of_other_signs_is_an_invalid_bundle() -> None:
+    names = tuple(sign.name for sign in SIGNS)
+    for other in (names[1:], (names[1], names[0], *names[2:])):
+        with pytest.raises(InvalidBundle, match="signs"):
+            OnnxEcgEncoder(cast(OnnxGraph, FakeGraph()), PreprocessingSpec(), other)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from ecg_core.bundle import (
     CONDITION_EMBEDDINGS_FILE,
     Bundle,
     load_bundle,
-    prompts_digest,
+    parts_digest,
 )
 from ecg_core.conditions import Catalogue
 from ecg_core.errors import InvalidBundle
@@ -26,12 +26,12 @@ def make_bundle(folder: Path, rows: NDArray[np.float32] | None = None, **changes
     """The shipped bundle's manifest, for other embeddings."""
     shipped = load_bundle(Settings().bundle_dir)
     text_encoder = shipped.manifest.text_encoder.model_copy(update={"dimension": DIMENSION})
-    prompts = [shipped.manifest.prompts.render_condition(c) for c in CATALOGUE.conditions]
+    prompts = [(shipped.manifest.prompts.render_condition(c),) for c in CATALOGUE.conditions]
     manifest = shipped.manifest.model_copy(
         update={
             "text_encoder": text_encoder,
             "conditions": IDS,
-            "conditions_digest": prompts_digest(prompts),
+            "conditions_digest": parts_digest(prompts),
             "trained_conditions": ("atrial-fibrillation",),
             **changes,
         }
@@ -124,3 +124,23 @@ def test_a_model_card_that_is_no_json_object_is_told(tmp_path: Path, card: str) 
 def test_what_was_registered_under_older_rules_stays_what_it_was() -> None:
     assert understood_term("suspected delta wave", CATALOGUE) == "delta wave"
     assert understood_term("neither one nor the other", CATALOGUE) == "neither one nor the other"
+
+
+def test_an_untrained_condition_is_asked_by_its_signs_and_a_trained_one_by_its_name(
+    tmp_path: Path,
+) -> None:
+    encoder = FakeTextEncoder()
+    prompts = load_bundle(Settings().bundle_dir).manifest.prompts.model_copy(
+        update={"untrained_by_signs": True}
+    )
+    bundle = make_bundle(tmp_path, prompts=prompts, conditions_digest="0" * 64)
+    found = {c.id: c.embedding for c in built_in_conditions(bundle, CATALOGUE, encoder)}
+    trained, untrained = (
+        CATALOGUE.get(i) for i in ("atrial-fibrillation", "left-anterior-fascicular-block")
+    )
+    named = mean_embedding(encoder.embed(prompts.render_condition(trained)))
+    np.testing.assert_allclose(found[trained.id], named, rtol=1e-6)
+    assert len(untrained.signs) > 1
+    signs = [mean_embedding(encoder.embed(prompts.render(sign))) for sign in untrained.signs]
+    weighted = [sign / rank for rank, sign in enumerate(signs, start=1)]
+    np.testing.assert_allclose(found[untrained.id], mean_embedding(weighted), rtol=1e-5)

@@ -17,7 +17,7 @@ def test_what_several_want_at_once_is_done_once() -> None:
 
     with ThreadPoolExecutor(5) as threads:
         first = threads.submit(flight.run, "key", work)
-        assert gate.reached.wait(10)
+        assert gate.reached.wait(60)
         others = [threads.submit(flight.run, "key", work) for _ in range(4)]
         gate.open()
         results = [first.result(10), *(other.result(10) for other in others)]
@@ -35,7 +35,7 @@ def test_keys_do_not_wait_for_each_other() -> None:
 
     with ThreadPoolExecutor(1) as threads:
         slow = threads.submit(flight.run, "slow", work)
-        assert gate.reached.wait(10)
+        assert gate.reached.wait(60)
         assert flight.run("quick", lambda: 2) == (2, True)
         gate.open()
         assert slow.result(10) == (1, True)
@@ -55,9 +55,9 @@ def test_the_failure_of_one_is_not_the_others() -> None:
 
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(flight.run, "key", fail)
-        assert gate.reached.wait(10)
+        assert gate.reached.wait(60)
         second = threads.submit(wait)
-        assert waiting.wait(10)
+        assert waiting.wait(60)
         gate.open()
         with pytest.raises(TimeoutError):
             first.result(10)

@@ -1,0 +1,163 @@
+"""Named variants of a run, each with one thing changed, for `model_training.recipes.ablate`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import get_args
+
+import numpy as np
+import torch
+
+from ecg_core.conditions import Condition
+from model_training.data.ptbxl import TRAINING_FOLDS, LabelledRecordings
+from model_training.entities import Status
+from model_training.entities.extractor import shipped_extractor
+from model_training.models.ecg_encoder import EcgEncoderConfig
+from model_training.peers.texts import read_reports
+from model_training.recipes.config import Run, RunConfig
+from model_training.recipes.report_tables import BASE
+from model_training.recipes.workbench import Relabel, Workbench
+
+QUERIES_IN_A_STEP = (5, 20)
+FRACTIONS = (10, 25, 50)
+_MIN_REPORTS = 20
+_NO_FOLD = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What differs from the run as it is configured.
+
+    Attributes:
+        what: For a reader.
+        config: Changes the configuration.
+        relabel: Changes what is trained on.
+        bench: Changes the workbench before anything is trained.
+        percent: Of the training recordings.
+    """
+
+    what: str
+    config: Callable[[RunConfig], RunConfig] = lambda config: config
+    relabel: Callable[[Run], Relabel] = lambda run: lambda recordings: recordings
+    bench: Callable[[Workbench], Workbench] = lambda bench: bench
+    percent: int = 100
+
+
+_WITHOUT_SIGNS = Variant(
+    "no measured signs beside the conditions",
+    config=lambda c: c.model_copy(update={"signs": None}),
+)
+
+
+def variants(config: RunConfig) -> Mapping[str, Variant]:
+    """All variants of a configuration by name; the unchanged one first."""
+    kinds = get_args(EcgEncoderConfig.model_fields["kind"].annotation)
+    others = [kind for kind in kinds if kind != config.ecg_encoder.kind]
+    return {
+        BASE: Variant("nothing"),
+        "no-adapter": Variant("no adapter on the query embeddings", bench=_without_adapter),
+        "one-wording": Variant(
+            "every condition is always asked by its name and description",
+            config=lambda c: _part(c, "wordings", canonical_share=1.0, noise=0.0),
+        ),
+        "no-descriptions": Variant("conditions have no description", bench=_WithoutDescriptions.of),
+        "no-lead-dropout": Variant(
+            "no lead is dropped from training windows",
+            config=lambda c: _part(c, "augmentation", lead_dropout=0.0),
+        ),
+        **{
+            f"queries-{count}": Variant(
+                f"a step of the fusion asks {count} conditions and signs, drawn by chance",
+                config=lambda c, count=count: _part(c, "wordings", queries_in_a_step=count),  # type: ignore[misc]
+            )
+            for count in QUERIES_IN_A_STEP
+        },
+        **({"no-signs": _WITHOUT_SIGNS} if config.signs else {}),
+        "report-entities": Variant(
+            f"conditions that {_MIN_REPORTS} or more reports affirm are labels as well",
+            relabel=_with_report_entities,
+        ),
+        **{
+            f"encoder-{kind}": Variant(
+                f"the ECG encoder is of the kind {kind}",
+                config=lambda c, kind=kind: _part(c, "ecg_encoder", kind=kind),  # type: ignore[misc]
+            )
+            for kind in others
+        },
+        **{
+            f"recordings-{percent}": Variant(
+                f"{percent} % of the training recordings",
+                relabel=lambda run, percent=percent: lambda r: fewer(r, percent, run.config.seed),  # type: ignore[misc]
+                percent=percent,
+            )
+            for percent in FRACTIONS
+        },
+    }
+
+
+def _part(config: RunConfig, name: str, **changes: object) -> RunConfig:
+    part = getattr(config, name).model_copy(update=changes)
+    return config.model_copy(update={name: part})
+
+
+def fewer(recordings: LabelledRecordings, percent: int, seed: int) -> LabelledRecordings:
+    """Take the other training recordings out of their folds; fewer are among more."""
+    order = np.random.default_rng(seed).permutation(recordings.rows(*TRAINING_FOLDS))
+    folds = recordings.folds.copy()
+    folds[order[max(1, round(len(order) * percent / 100)) :]] = _NO_FOLD
+    return replace(recordings, folds=folds)
+
+
+@torch.no_grad()
+def _without_adapter(bench: Workbench) -> Workbench:
+    """Hold both adapters at zero: the raw embeddings are compared, and only scaled for fusion."""
+    fusion = bench.network.fusion
+    for layer in (fusion.memory.adapter, fusion.adapter[-1]):
+        for parameter in layer.parameters():
+            parameter.zero_()
+            parameter.requires_grad = False
+    return bench
+
+
+class _WithoutDescriptions(Workbench):
+    @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        return tuple(c.model_copy(update={"description": c.name}) for c in super().conditions)
+
+    @staticmethod
+    def of(bench: Workbench) -> Workbench:
+        return _WithoutDescriptions(**{f.name: getattr(bench, f.name) for f in fields(bench)})
+
+
+def _with_report_entities(run: Run) -> Relabel:
+    def relabel(recordings: LabelledRecordings) -> LabelledRecordings:
+        reports = read_reports(run.shared / "ptb-xl", recordings, None)
+        return with_entities(recordings, [report.text for report in reports])
+
+    return relabel
+
+
+def with_entities(
+    recordings: LabelledRecordings, reports: list[str], least: int = _MIN_REPORTS
+) -> LabelledRecordings:
+    """Add a column for each condition that so many reports affirm and no label names.
+
+    1 where a report affirms it, 0 where it does not mention or denies it, NaN where it is not sure
+    or where there is no report.
+    """
+    extract = shipped_extractor().extract
+    said = [{e.condition_id: e.status for e in extract(report)} for report in reports]
+    affirmed = [{c for c, status in one.items() if status == Status.PRESENT} for one in said]
+    names = sorted({name for one in affirmed for name in one} - set(recordings.conditions))
+    names = [name for name in names if sum(name in one for one in affirmed) >= least]
+    values = {Status.PRESENT: 1.0, Status.ABSENT: 0.0, None: 0.0}
+    added = [
+        [values.get(one.get(name), np.nan) if report else np.nan for name in names]
+        for one, report in zip(said, reports, strict=True)
+    ]
+    columns = np.array(added, dtype=np.float32).reshape(len(reports), len(names))
+    return replace(
+        recordings,
+        conditions=(*recordings.conditions, *names),
+        targets=np.concatenate([recordings.targets, columns], axis=1),
+    )

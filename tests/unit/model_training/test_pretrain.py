@@ -1,0 +1,127 @@
+"""The whole recipe on a store, with labels from reports: interrupted, resumed, refused."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from ecg_core.preprocessing import PreprocessingSpec
+from model_training.fitting import Ranks
+from model_training.models.ecg_encoder import EcgEncoderConfig
+from model_training.models.fusion import FusionConfig
+from model_training.models.vit import VitEncoderConfig
+from model_training.recipes import pretrain as recipe
+from model_training.recipes.config import LabelsConfig, Run, StoreConfig, load_config
+from model_training.recipes.pretrain import Pretraining, pretrain
+from model_training.recipes.recordings import CONFIGS, load_recordings
+from model_training.recipes.workbench import restored_workbench
+from tests.unit.model_training.one_thread import one_thread  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SPEC = PreprocessingSpec(window_s=1.0)
+REPORTS = ("sinusrhythmus", "vorhofflimmern", "linksschenkelblock", "sinusrhythmus, st-hebung")
+VIT = VitEncoderConfig(
+    window_samples=100, patch_samples=20, width=8, depth=1, heads=2, feed_forward=8
+)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run on 40 recordings of a store, every tenth fold 4 of them."""
+    store = tmp_path / "data" / "store"
+    store.mkdir(parents=True)
+    index = pd.DataFrame({"source_id": range(100, 140), "fold": np.arange(40) % 10 + 1})
+    index["report"] = [REPORTS[row % 4] for row in range(40)]
+    index.to_csv(store / "index.csv", index=False)
+    values = np.random.default_rng(0).normal(size=(40, 12, 100)).astype(np.float32)
+    np.save(store / "windows.npy", values)
+    manifest = {"preprocessing": SPEC.model_dump(), "left_out": {"too_short": 2}}
+    (store / "manifest.json").write_text(json.dumps(manifest))
+    reports = {"files": ["store/index.csv"], "id": "source_id", "text": ["report"]}
+    extraction = tmp_path / "extraction.yaml"
+    extraction.write_text(yaml.safe_dump({"name": "tiny", "reports": reports, "min_count": 1}))
+    config = load_config(CONFIGS / "ptbxl_cpu.yaml")
+    phase = config.warm_up.model_copy(update={"epochs": 2, "batch_size": 8})
+    tiny = config.model_copy(
+        update={
+            "data": StoreConfig(kind="store", folder="store"),
+            "labels": LabelsConfig(reports=True, extraction=extraction, silence="no"),
+            "preprocessing": SPEC,
+            "ecg_encoder": VIT,
+            "fusion": FusionConfig(dimension=8, layers=1, heads=2, feed_forward=8, adapter=8),
+            "warm_up": phase,
+            "fusion_training": phase,
+        }
+    )
+    folder = tmp_path / "runs" / "tiny"
+    folder.mkdir(parents=True)
+    return Run(tiny, tmp_path / "data", folder, device="cpu")
+
+
+def test_a_store_is_mapped_and_labelled_by_its_reports(run):
+    recordings = load_recordings(run)
+    assert isinstance(recordings.windows, np.memmap)
+    place = recordings.conditions.index("atrial-fibrillation")
+    np.testing.assert_array_equal(recordings.targets[:4, place], [0, 1, 0, 0])
+    assert recordings.left_out == {"too_short": 2}
+
+
+def test_a_store_of_another_preprocessing_is_refused(run):
+    other = run.config.model_copy(update={"preprocessing": PreprocessingSpec(window_s=2.0)})
+    with pytest.raises(ValueError, match="another preprocessing"):
+        load_recordings(replace(run, config=other))
+
+
+def interrupt(run, monkeypatch, method, broken):
+    with monkeypatch.context() as patched:
+        patched.setattr(Pretraining, method, broken)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(run, Ranks())
+
+
+@pytest.mark.parametrize("kind", ["vit", "resnet1d"])
+def test_an_interrupted_run_resumes_to_the_same_weights(run, kind, monkeypatch):
+    if kind == "resnet1d":
+        small = EcgEncoderConfig(width=2, branches=2, branch_dimension=4)
+        config = run.config.model_copy(update={"ecg_encoder": small})
+        run = replace(run, config=config)
+    run = replace(run, checkpoint_every=3)
+    pretrain(run, Ranks())
+    assert not recipe.checkpoints(run).exists()
+    expected = restored_workbench(run)
+    logs = {path.name: path.read_bytes() for path in run.folder.glob("*.csv")}
+    (run.folder / "network.pt").unlink()
+
+    usual, steps = Pretraining._augmented, 0
+
+    def broken(self, batch):
+        nonlocal steps
+        steps += 1
+        # 8 steps a phase; the second in the last phase's second epoch.
+        if steps == (6 + 8 * expected.run.config.ecg_encoder.branches):
+            raise KeyboardInterrupt
+        return usual(self, batch)
+
+    interrupt(run, monkeypatch, "_augmented", broken)
+    pretrain(replace(run, resume=True), Ranks())
+    again = restored_workbench(run)
+    for name, state in expected.network.state_dict().items():
+        assert torch.equal(again.network.state_dict()[name], state), name
+    assert {path.name: path.read_bytes() for path in run.folder.glob("*.csv")} == logs
+
+
+def test_to_go_on_with_other_labels_is_refused(run, monkeypatch):
+    def broken(self, fixed):
+        raise KeyboardInterrupt
+
+    interrupt(run, monkeypatch, "train_fusion", broken)
+    silent = run.config.model_copy(
+        update={"labels": run.config.labels.model_copy(update={"silence": "not_said"})}
+    )
+    with pytest.raises(ValueError, match="other labels"):
+        pretrain(replace(run, config=silent, resume=True), Ranks())
