@@ -102,6 +102,8 @@ def main() -> None:
     stated = parser.parse_args()
     if missing := missing_environments():
         sys.exit(f"not installed: {', '.join(missing)}; `make bench-peers` does that")
+    # Figures of two runs must not stand side by side.
+    stated.output.unlink(missing_ok=True)
     written: dict[str, Any] = {}
     for figures in measure(Plan(seconds=stated.seconds, overload_s=stated.overload_s)):
         written = write_figures("make bench", figures, stated.output)

@@ -22,11 +22,12 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from rich.console import Console
 
 from cardioquery.demo.server import running_server
-from ecg_core.bundle import ECG_ENCODER_FILE, FUSION_FILE, TEXT_ENCODER_FILE
+from ecg_core.bundle import ECG_ENCODER_FILE, TEXT_ENCODER_FILE
 from ecg_core.preprocessing import prepare
 from ecg_core.readers import ReadLimits, StatedFacts, read_recording
+from ecg_core.signs import measure_signs
 from service.diagnosis import DiagnosisRequest
-from service.inference.onnx import OnnxEcgEncoder, OnnxFusion, OnnxGraph, RuntimeOptions
+from service.inference.onnx import RuntimeOptions, load_model
 from service.metrics import Metrics
 from service.runtime import Runtime, load_runtime
 from service.settings import Settings, available_cores
@@ -92,12 +93,8 @@ def threads_per_session(runtime: Runtime) -> dict[str, Any]:
     asked = DiagnosisRequest(bench_recording(), tuple(bench_queries(QUERIES)))
     found = {}
     for threads in (1, 2):
-        options = RuntimeOptions(intra_op_threads=threads)
-        engine = replace(
-            runtime.engine,
-            ecg_encoder=OnnxEcgEncoder(OnnxGraph(runtime.bundle.path(ECG_ENCODER_FILE), options)),
-            fusion=OnnxFusion(OnnxGraph(runtime.bundle.path(FUSION_FILE), options)),
-        )
+        model = load_model(runtime.bundle, RuntimeOptions(intra_op_threads=threads))
+        engine = replace(runtime.engine, ecg_encoder=model.ecg_encoder, fusion=model.fusion)
         found[str(threads)] = {
             "diagnosis_ms": wall_ms(lambda each=engine: each.diagnose(asked)),
             "cpu_ms": cpu_ms(lambda each=engine: each.diagnose(asked)),
@@ -133,7 +130,10 @@ def int8(runtime: Runtime, folder: Path) -> dict[str, Any]:
     random = np.random.default_rng(0)
     ids = random.integers(1000, 20_000, (1, TOKENS))
     texts = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-    encoder = _pair(runtime.bundle.path(ECG_ENCODER_FILE), folder, {"windows": windows})
+    recording = {"windows": windows}
+    if runtime.bundle.manifest.ecg_encoder.signs:
+        recording["signs"] = measure_signs(windows, runtime.engine.preprocessing)
+    encoder = _pair(runtime.bundle.path(ECG_ENCODER_FILE), folder, recording)
     text = _pair(runtime.bundle.path(TEXT_ENCODER_FILE), folder, texts)
     cosine = float((text["outputs"][0] * text["outputs"][1]).sum())
     embeddings = runtime.engine.embeddings.get(runtime.resolver.resolve(()))

@@ -12,19 +12,15 @@ from fastapi import FastAPI, Form, Response, UploadFile
 
 from ecg_core.readers import UploadedFile
 from tests.load.peers.answering import load_answering
-from tests.load.peers.torch_network import TorchEcgEncoder, TorchFusion, network_of
+from tests.load.peers.torch_network import torch_network
 
 
 def create_app() -> FastAPI:
     """The app; each worker process computes one diagnosis at a time, in one thread."""
     torch.set_num_threads(1)
     answering = load_answering()
-    encoder, fusion = network_of(answering.bundle)
-    engine = replace(
-        answering.engine,
-        ecg_encoder=TorchEcgEncoder(encoder, answering.engine.preprocessing),
-        fusion=TorchFusion(fusion),
-    )
+    encoder, fusion = torch_network(answering.bundle)
+    engine = replace(answering.engine, ecg_encoder=encoder, fusion=fusion)
     answering = replace(answering, engine=engine)
     # As many as cores: the 40 threads of a plain `def` endpoint would only hinder each other.
     executor = ThreadPoolExecutor(1)

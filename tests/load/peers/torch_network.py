@@ -1,173 +1,177 @@
-"""The bundle's ECG encoder and fusion as torch modules, with the weights of its ONNX graphs.
+"""The bundle's graphs in torch: node by node, as torch runs its own modules.
 
-A bundle holds no torch weights. The exporter keeps the names of parameters, folds each batch norm
-into the convolution before it, and transposes (and renames) the matrices of linear layers, which
-are told by the bias that is added to their product.
+A bundle holds no torch modules, and whoever has only the bundle need not know how they were built:
+these graphs were exported from torch, so that each node is one operation of torch again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
-from torch import Tensor, nn
+from onnx import helper, numpy_helper
+from torch import Tensor
+from torch.nn import functional
 
 from ecg_core.bundle import ECG_ENCODER_FILE, FUSION_FILE, Bundle
-from ecg_core.preprocessing import PreprocessingSpec
-from ecg_core.signs import measure_signs
-from model_training.models.ecg_encoder import EcgEncoder, EcgEncoderConfig
-from model_training.models.fusion import CardiacFusion, FusionConfig
-from model_training.models.measured import MeasuredConditions, TreesConfig
-from model_training.models.network import FeatureEncoder
-from service.deadline import Checkpoint, no_checkpoint
+from service.inference.onnx import OnnxEcgEncoder, OnnxFusion
 
-Weights = dict[str, NDArray[np.generic]]
+Operation = Callable[..., Tensor]
+
+_TYPES = {1: torch.float32, 6: torch.int32, 7: torch.int64, 9: torch.bool, 11: torch.float64}
 
 
-class TorchEcgEncoder:
-    """Windows in, ECG features out; see `service.inference.protocols.EcgEncoder`."""
+def torch_network(bundle: Bundle) -> tuple[OnnxEcgEncoder, OnnxFusion]:
+    """ECG encoder and fusion as the service has them, but for what runs their graphs."""
+    manifest = bundle.manifest
+    encoder: Any = TorchGraph(bundle.path(ECG_ENCODER_FILE))
+    fusion: Any = TorchGraph(bundle.path(FUSION_FILE))
+    return (
+        OnnxEcgEncoder(encoder, manifest.preprocessing, manifest.ecg_encoder.signs),
+        OnnxFusion(fusion),
+    )
 
-    def __init__(self, module: FeatureEncoder, preprocessing: PreprocessingSpec) -> None:
-        self._module = module
-        self._preprocessing = preprocessing
+
+class TorchGraph:
+    """One graph with one output, run by torch.
+
+    Raises:
+        NotImplementedError: It holds an operation that is not among those below.
+    """
+
+    def __init__(self, path: Path) -> None:
+        graph = onnx.load(path).graph
+        self._constants = {
+            each.name: torch.tensor(numpy_helper.to_array(each)) for each in graph.initializer
+        }
+        self._steps = [(_operation(node), tuple(node.input), node.output[0]) for node in graph.node]
+        self._output = graph.output[0].name
 
     @torch.inference_mode()
-    def encode(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        signs = torch.from_numpy(measure_signs(windows, self._preprocessing))
-        features: NDArray[np.float32] = self._module(torch.tensor(windows), signs).numpy()
-        return features
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """The graph's output."""
+        values = self._constants | {name: torch.tensor(each) for name, each in inputs.items()}
+        for operation, names, output in self._steps:
+            values[output] = operation(*(values[name] if name else None for name in names))
+        return np.asarray(values[self._output].numpy(), dtype=np.float32)
 
 
-class TorchFusion:
-    """ECG features and query embeddings in, logits out; see `Fusion` of the same module."""
-
-    def __init__(self, module: CardiacFusion) -> None:
-        self._module = module
-
-    @torch.inference_mode()
-    def logits(
-        self,
-        features: NDArray[np.float32],
-        query_embeddings: NDArray[np.float32],
-        checkpoint: Checkpoint = no_checkpoint,
-    ) -> NDArray[np.float32]:
-        checkpoint()
-        found = self._module(torch.from_numpy(features), torch.from_numpy(query_embeddings))
-        return found.numpy().mean(axis=0, dtype=np.float64).astype(np.float32)
+def _operation(node: onnx.NodeProto) -> Operation:
+    attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+    if node.op_type in _PLAIN:
+        return _PLAIN[node.op_type]
+    if node.op_type in _WITH_ATTRIBUTES:
+        return partial(_WITH_ATTRIBUTES[node.op_type], attributes)
+    raise NotImplementedError(node.op_type)
 
 
-def network_of(bundle: Bundle) -> tuple[FeatureEncoder, CardiacFusion]:
-    """The two parts, in evaluation mode."""
-    leads = len(bundle.manifest.preprocessing.leads)
-    encoder = encoder_of(onnx.load(bundle.path(ECG_ENCODER_FILE)), leads)
-    return encoder, fusion_of(onnx.load(bundle.path(FUSION_FILE)))
+def _sizes(values: Tensor) -> list[int]:
+    return [int(value) for value in values.tolist()]
 
 
-def encoder_of(graph: onnx.ModelProto, leads: int) -> FeatureEncoder:
-    """The encoder; its size follows from the shapes of its weights."""
-    weights = _weights(graph)
-    conditions = len(weights["measured.prior"])
-    trees = TreesConfig(trees=len(weights["measured.leaf"]) // conditions)
-    measured = MeasuredConditions(trees, conditions)
-    _load(measured, _below("measured.", weights))
-    return FeatureEncoder(waveform_of(_below("waveform.", weights), leads), measured).eval()
+def _expand(data: Tensor, shape: Tensor) -> Tensor:
+    return data.expand(torch.broadcast_shapes(data.shape, _sizes(shape)))
 
 
-def waveform_of(weights: Weights, leads: int) -> EcgEncoder:
-    """The part that reads the waveform."""
-    projections = [weights[name] for name in weights if name.endswith("project.weight")]
-    width, _, _ = weights["branches.0.stem.0.weight"].shape
-    config = EcgEncoderConfig(
-        width=width,
-        kernel_samples=weights["branches.0.stages.0.body.0.weight"].shape[2],
-        branches=len(projections),
-        branch_dimension=projections[0].shape[0],
-    )
-    encoder = EcgEncoder(config, leads).eval()
-    _fold_batch_norms(encoder)
-    # `weight_bias`: what the exporter calls a bias that came of a batch norm.
-    renamed = {name.replace("weight_bias", "bias"): value for name, value in weights.items()}
-    _load(encoder, renamed)
-    return encoder
+def _gather_nd(data: Tensor, indices: Tensor) -> Tensor:
+    return data[tuple(indices.unbind(-1))]
 
 
-def fusion_of(graph: onnx.ModelProto) -> CardiacFusion:
-    """The fusion; its size follows from its weights, the number of heads from a reshaping."""
-    weights = _weights(graph)
-    weights |= dict(_linear_weights(graph.graph, weights))
-    weights["memory.log_sharpness"] = np.log(weights["exp"]).astype(np.float32)
-    dimension, text_dimension = weights["adapter_shortcut.weight"].shape
-    _, tokens, feature_dimension = weights["position"].shape
-    conditions = len(weights["memory.outputs.mean.bias"])
-    config = FusionConfig(
-        dimension=dimension,
-        layers=sum(name.endswith("norm_query.weight") for name in weights),
-        heads=_heads(weights),
-        feed_forward=weights["layers.0.feed_forward.1.bias"].shape[0],
-        adapter=weights["adapter.0.bias"].shape[0],
-    )
-    fusion = CardiacFusion(
-        config,
-        dimension=feature_dimension,
-        tokens=tokens,
-        text_dimension=text_dimension,
-        conditions=conditions,
-        signs=len(weights["memory.keys"]) - conditions,
-    ).eval()
-    _load(fusion, weights)
-    return fusion
+def _slice(
+    data: Tensor, starts: Tensor, ends: Tensor, axes: Tensor, steps: Tensor | None = None
+) -> Tensor:
+    places = [slice(None)] * data.ndim
+    strides = [1] * len(starts) if steps is None else _sizes(steps)
+    for start, end, axis, step in zip(*map(_sizes, (starts, ends, axes)), strides, strict=True):
+        places[axis] = slice(start, end, step)
+    return data[tuple(places)]
 
 
-def _below(prefix: str, weights: Weights) -> Weights:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in weights.items()
-        if name.startswith(prefix)
-    }
+def _squeeze(data: Tensor, axes: Tensor) -> Tensor:
+    return data.squeeze(_sizes(axes))
 
 
-def _weights(graph: onnx.ModelProto) -> Weights:
-    return {each.name: numpy_helper.to_array(each) for each in graph.graph.initializer}
+def _unsqueeze(data: Tensor, axes: Tensor) -> Tensor:
+    for axis in sorted(_sizes(axes)):
+        data = data.unsqueeze(axis)
+    return data
 
 
-def _linear_weights(
-    graph: onnx.GraphProto, weights: Weights
-) -> Iterator[tuple[str, NDArray[np.generic]]]:
-    """The name and matrix of each linear layer that was exported as a product and a sum."""
-    matrices = {
-        node.output[0]: weights[node.input[1]]
-        for node in graph.node
-        if node.op_type == "MatMul" and node.input[1] in weights
-    }
-    for node in graph.node:
-        if node.op_type == "Add":
-            product = next((name for name in node.input if name in matrices), None)
-            bias = next((name for name in node.input if name.endswith(".bias")), None)
-            if product is not None and bias is not None:
-                yield bias.removesuffix("bias") + "weight", matrices[product].T
+def _convolution(a: dict[str, Any], data: Tensor, weight: Tensor, *bias: Tensor) -> Tensor:
+    half = len(a["pads"]) // 2
+    assert a["pads"][:half] == a["pads"][half:]
+    strides, dilations = tuple(a["strides"]), tuple(a["dilations"])
+    convolve = {1: functional.conv1d, 2: functional.conv2d}[half]
+    offset = bias[0] if bias else None
+    return convolve(data, weight, offset, strides, a["pads"][:half], dilations, a["group"])
 
 
-def _heads(weights: Weights) -> int:
-    """From the shape that keys are split into: (window, token, head, dimension / heads)."""
-    return next(int(w[2]) for w in weights.values() if w.dtype == np.int64 and w.shape == (4,))
+def _average_pool(a: dict[str, Any], data: Tensor) -> Tensor:
+    size, stride, pad = a["kernel_shape"][0], a["strides"][0], a["pads"][0]
+    return functional.avg_pool1d(data, size, stride, pad, ceil_mode=bool(a.get("ceil_mode")))
 
 
-def _fold_batch_norms(module: nn.Module) -> None:
-    """Take out each batch norm, and give the convolution before it a bias instead."""
-    for child in module.modules():
-        if not isinstance(child, nn.Sequential):
-            continue
-        for number, layer in enumerate(child):
-            if isinstance(layer, nn.BatchNorm1d):
-                convolution = child[number - 1]
-                convolution.bias = nn.Parameter(torch.zeros(convolution.out_channels))
-                child[number] = nn.Identity()
+def _gemm(a: dict[str, Any], data: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    assert a.get("transA", 0) == 0
+    assert a.get("alpha", 1.0) == a.get("beta", 1.0) == 1.0
+    return functional.linear(data, weight if a.get("transB") else weight.T, bias)
 
 
-def _load(module: nn.Module, weights: Weights) -> None:
-    tensors: dict[str, Tensor] = {
-        name: torch.from_numpy(np.array(weights[name])) for name in module.state_dict()
-    }
-    module.load_state_dict(tensors)
+def _layer_norm(a: dict[str, Any], data: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+    return functional.layer_norm(data, scale.shape, scale, bias, a["epsilon"])
+
+
+def _reduced(reduce: Callable[..., Any]) -> Callable[..., Tensor]:
+    def reduced(a: dict[str, Any], data: Tensor, axes: Tensor) -> Tensor:
+        found: Tensor = reduce(data, dim=_sizes(axes), keepdim=bool(a.get("keepdims", 1)))
+        return found
+
+    return reduced
+
+
+def _shape(a: dict[str, Any], data: Tensor) -> Tensor:
+    return torch.tensor(data.shape[a.get("start", 0) : a.get("end")])
+
+
+def _concatenate(a: dict[str, Any], *parts: Tensor) -> Tensor:
+    return torch.cat(parts, dim=a["axis"])
+
+
+def _gelu(a: dict[str, Any], data: Tensor) -> Tensor:
+    return functional.gelu(data, approximate=a.get("approximate", b"none").decode())
+
+
+def _gather(a: dict[str, Any], data: Tensor, indices: Tensor) -> Tensor:
+    axis = a.get("axis", 0)
+    found = data.index_select(axis, indices.flatten())
+    return found.reshape(*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :])
+
+
+def _permute(a: dict[str, Any], data: Tensor) -> Tensor:
+    permutation: Sequence[int] = a["perm"]
+    return data.permute(*permutation)
+
+
+_PLAIN: Mapping[str, Operation] = {
+    "Add": torch.add, "Sub": torch.sub, "Mul": torch.mul, "Div": torch.div, "Pow": torch.pow,
+    "MatMul": torch.matmul, "Greater": torch.gt, "Less": torch.lt, "Where": torch.where,
+    "Relu": torch.relu, "Erf": torch.erf, "Exp": torch.exp, "Sqrt": torch.sqrt,
+    "Tanh": torch.tanh, "Sigmoid": torch.sigmoid, "Neg": torch.neg, "Max": torch.maximum,
+    "Clip": torch.clamp, "Expand": _expand, "GatherND": _gather_nd, "Slice": _slice,
+    "Squeeze": _squeeze, "Unsqueeze": _unsqueeze,
+    "Reshape": lambda data, shape: data.reshape(_sizes(shape)),
+}  # fmt: skip
+_WITH_ATTRIBUTES: Mapping[str, Callable[..., Tensor]] = {
+    "Conv": _convolution, "AveragePool": _average_pool, "Gemm": _gemm, "Shape": _shape,
+    "LayerNormalization": _layer_norm, "Concat": _concatenate, "Gelu": _gelu, "Gather": _gather,
+    "Transpose": _permute,
+    "Softmax": lambda a, data: data.softmax(a["axis"]),
+    "Cast": lambda a, data: data.to(_TYPES[a["to"]]),
+    "GatherElements": lambda a, data, at: data.gather(a["axis"], at),
+    "ReduceMean": _reduced(torch.mean), "ReduceSum": _reduced(torch.sum),
+    "ReduceMax": _reduced(torch.amax), "ReduceL2": _reduced(torch.linalg.vector_norm),
+}  # fmt: skip
