@@ -22,10 +22,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     secrets = tmp_path_factory.mktemp("containers") / "secrets"
     stack = Stack(command, secrets, os.environ.get("CARDIOQUERY_TEST_IMAGE"))
     stack.down()
-    stack.build()
-    stack.make_secrets()
-    yield stack
-    stack.down()
+    try:
+        stack.build()
+        stack.make_secrets()
+        yield stack
+    finally:
+        stack.down()
     assert stack.left_over() == []
 
 
