@@ -36,7 +36,7 @@ def stack(built: Stack) -> Stack:
     """The project with its containers started; tests leave them running."""
     started = time.monotonic()
     built.up(*SERVICES)
-    built.wait_until_ready(120)
+    built.wait_until_ready(300)
     with built.client() as client:
         probabilities(diagnose(client))
     built.first_diagnosis_s = time.monotonic() - started
