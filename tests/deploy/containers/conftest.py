@@ -22,10 +22,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     secrets = tmp_path_factory.mktemp("containers") / "secrets"
     stack = Stack(command, secrets, os.environ.get("CARDIOQUERY_TEST_IMAGE"))
     stack.down()
-    stack.build()
-    stack.make_secrets()
-    yield stack
-    stack.down()
+    try:
+        stack.build()
+        stack.make_secrets()
+        yield stack
+    finally:
+        stack.down()
     assert stack.left_over() == []
 
 
@@ -34,7 +36,7 @@ def stack(built: Stack) -> Stack:
     """The project with its containers started; tests leave them running."""
     started = time.monotonic()
     built.up(*SERVICES)
-    built.wait_until_ready(120)
+    built.wait_until_ready(300)
     with built.client() as client:
         probabilities(diagnose(client))
     built.first_diagnosis_s = time.monotonic() - started

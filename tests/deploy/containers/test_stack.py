@@ -76,7 +76,7 @@ def test_condition_outlives_a_restart_of_every_container(stack: Stack) -> None:
         assert made.status_code == httpx.codes.CREATED, made.text
         before = probabilities(diagnose(client, (CONDITION,)))
         stack.compose("restart", *SERVICES)
-        stack.wait_until_ready(180)
+        stack.wait_until_ready(300)
         path = f"/queries/{made.json()['id']}"
         found = client.get(path)
         assert found.json() == made.json()
