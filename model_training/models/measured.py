@@ -19,6 +19,7 @@ from tqdm import tqdm
 _DEPTH = 3
 _NODES = 2**_DEPTH - 1
 _LEAVES = 2**_DEPTH
+_NEVER = torch.finfo(torch.float32).max  # not infinite: averages of it would be no numbers
 _CERTAIN = 4.0  # the largest logit of a sign: far from its threshold it is no more certain
 
 
@@ -57,7 +58,7 @@ class MeasuredConditions(nn.Module):
         self.config = config
         count = conditions * config.trees
         self.register_buffer("feature", torch.zeros(count, _NODES, dtype=torch.long))
-        self.register_buffer("threshold", torch.full((count, _NODES), torch.inf))
+        self.register_buffer("threshold", torch.full((count, _NODES), _NEVER))
         self.register_buffer("leaf", torch.zeros(count, _LEAVES))
         self.register_buffer("prior", torch.zeros(conditions))
 

@@ -66,7 +66,8 @@ class ScaleCheck:
             self.ends.append(time.perf_counter())
             augmented = self.augment(windows[batch].to(self.device))
             return masked_binary_cross_entropy(
-                network(augmented, queries), self.targets[batch].to(self.device)
+                network(augmented, network.signs(augmented), queries),
+                self.targets[batch].to(self.device),
             )
 
         count = self.steps * self.optimiser.batch_size

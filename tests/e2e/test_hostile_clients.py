@@ -186,6 +186,9 @@ def test_headers_that_come_a_byte_at_a_time_are_timed_out(server: Server) -> Non
                 received = connection.recv(65536)
             if received:
                 break
+        connection.settimeout(20)
+        while more := connection.recv(65536):
+            received += more
     assert received.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert b"urn:cardioquery:problem:upload-timed-out" in received
 

@@ -62,7 +62,9 @@ class TinyRun:
             gain = 1 + 0.1 * random.random() + 0.1 * np.random.random()
             windows = gain * windows + 0.1 * torch.randn_like(windows)
             queries = queries + 0.05 * torch.randn_like(queries)
-        return masked_binary_cross_entropy(network(windows, queries), self.targets[batch])
+        return masked_binary_cross_entropy(
+            network(windows, network.signs(windows), queries), self.targets[batch]
+        )
 
     def validate(self, network: CardioQueryNetwork) -> float:
         """The loss on all recordings."""

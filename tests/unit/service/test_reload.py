@@ -112,7 +112,8 @@ def test_real_bundles_share_queue_and_store(tmp_path: Path) -> None:
 
 def test_a_model_that_is_replaced_is_freed_without_the_garbage_collector(tmp_path: Path) -> None:
     def graphs() -> int:
-        return sum(isinstance(each, OnnxGraph) for each in gc.get_objects())
+        # By type: isinstance asks objects of torch for their class, and some warn then.
+        return sum(type(each) is OnnxGraph for each in gc.get_objects())
 
     link = tmp_path / "bundle"
     make_bundle(tmp_path / "first", version="first")

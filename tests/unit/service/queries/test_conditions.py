@@ -26,10 +26,12 @@ def make_bundle(folder: Path, rows: NDArray[np.float32] | None = None, **changes
     """The shipped bundle's manifest, for other embeddings."""
     shipped = load_bundle(Settings().bundle_dir)
     text_encoder = shipped.manifest.text_encoder.model_copy(update={"dimension": DIMENSION})
-    prompts = [(shipped.manifest.prompts.render_condition(c),) for c in CATALOGUE.conditions]
+    by_name = shipped.manifest.prompts.model_copy(update={"untrained_by_signs": False})
+    prompts = [(by_name.render_condition(c),) for c in CATALOGUE.conditions]
     manifest = shipped.manifest.model_copy(
         update={
             "text_encoder": text_encoder,
+            "prompts": by_name,
             "conditions": IDS,
             "conditions_digest": parts_digest(prompts),
             "trained_conditions": ("atrial-fibrillation",),
