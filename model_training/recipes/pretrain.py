@@ -82,8 +82,8 @@ class Pretraining:
         memory.outputs.load_state_dict(fixed.outputs.state_dict(), strict=True)
         share = config.wordings.canonical_share
         with Ranks.current().main_first():
-            memory.keys.copy_(bench.outputs)
             wordings = TrainingWordings(bench.conditions, bench.embedder, share, bench.signs)
+            memory.keys.copy_(wordings.canonical)
 
         def loss_of(network: CardioQueryNetwork, batch: Tensor) -> Tensor:
             queries = wordings.draw(config.wordings.noise)

@@ -90,14 +90,6 @@ class Workbench:
         return torch.from_numpy(self.embedder.conditions(self.conditions))
 
     @cached_property
-    def outputs(self) -> Tensor:
-        """The query embedding of all that the network knows: conditions, then signs."""
-        if not self.signs:
-            return self.canonical
-        named = self.embedder.free_texts([sign.name for sign in self.signs])
-        return torch.cat([self.canonical, torch.from_numpy(named)])
-
-    @cached_property
     def wordings(self) -> tuple[Tensor, Tensor]:
         """Embeddings of the conditions' English wordings, and the number of what each means."""
         spoken = [(condition.name, *condition.synonyms) for condition in self.conditions]

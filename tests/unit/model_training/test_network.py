@@ -112,6 +112,22 @@ def test_a_trained_condition_recalls_itself_and_a_stranger_its_neighbours(networ
     assert (recalled >= own.amin(dim=1)).all()
 
 
+def test_a_remembered_wording_recalls_what_it_means_and_leaves_the_others(network, windows):
+    memory = network.fusion.memory
+    features, measured = parts(network, windows)
+    meant = torch.tensor([4, CONDITIONS + 1])
+    # Unit vectors that are no key's, and far from each other.
+    wordings = torch.linalg.qr(torch.randn(TEXT_DIMENSION, 2))[0].T
+    with torch.no_grad():
+        memory.adapter.weight.zero_()
+        memory.log_sharpness.fill_(8.0)
+        before = memory(features, measured, memory.keys)
+        memory.remember(wordings, meant)
+        recalled = memory(features, measured, wordings)
+        torch.testing.assert_close(recalled, before[:, meant], atol=1e-2, rtol=0)
+        torch.testing.assert_close(memory(features, measured, memory.keys), before)
+
+
 def test_a_sign_is_answered_by_what_is_measured(network, windows):
     signs = network.signs(windows)
     _, measured = parts(network, windows)
