@@ -17,6 +17,8 @@ class Calibration(BaseModel):
         temperature, bias: Of conditions that the model was trained on.
         unseen_temperature, unseen_bias: Of conditions that it was not trained on; findings on
             them are marked as not calibrated.
+        unseen_similarity: What a query's cosine similarity to the nearest trained condition adds
+            to the bias of one that it was not trained on, for each unit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,19 +27,26 @@ class Calibration(BaseModel):
     bias: Annotated[float, Field(allow_inf_nan=False)] = 0.0
     unseen_temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     unseen_bias: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    unseen_similarity: Annotated[float, Field(allow_inf_nan=False)] = 0.0
 
     def probabilities(
-        self, logits: NDArray[np.floating], known: NDArray[np.bool_]
+        self,
+        logits: NDArray[np.floating],
+        known: NDArray[np.bool_],
+        similarities: NDArray[np.floating] | float = 0.0,
     ) -> NDArray[np.float64]:
         """Calibrated probabilities, one a query, each from its own logit only.
 
         Args:
             logits: Shape (query,).
             known: Shape (query,): whether the model was trained on the query's condition.
+            similarities: Shape (query,): the cosine of each query's embedding to that of the
+                trained condition that comes closest; of no meaning where known.
 
         Returns:
             Shape (query,), within [0, 1].
         """
         temperature = np.where(known, self.temperature, self.unseen_temperature)
-        bias = np.where(known, self.bias, self.unseen_bias)
+        unseen_bias = self.unseen_bias + self.unseen_similarity * similarities
+        bias = np.where(known, self.bias, unseen_bias)
         return np.asarray(expit(logits.astype(np.float64) / temperature + bias))

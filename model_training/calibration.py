@@ -18,15 +18,52 @@ def fit_calibration(logits: NDArray[np.float64], targets: NDArray[np.float64]) -
         The calibration of known conditions, and the same for unseen ones: so that both rank on
         one scale, though nothing is known of how often the unseen are present.
     """
+    slope, bias, _ = _fit(logits, targets, np.zeros(logits.shape[1]))
+    temperature = float(np.exp(-slope))
+    return Calibration(
+        temperature=temperature, bias=bias, unseen_temperature=temperature, unseen_bias=bias
+    )
+
+
+def fit_unseen_calibration(
+    known: Calibration,
+    logits: NDArray[np.float64],
+    targets: NDArray[np.float64],
+    similarities: NDArray[np.float64],
+) -> Calibration:
+    """Fit what is said of conditions that were not trained, on some that were left out.
+
+    Args:
+        known: What stays as it is for those that were trained.
+        logits: Of conditions that the network was not trained on, shape (recording, condition).
+        targets: The same shape: 1, 0, or NaN where nothing is said.
+        similarities: Of each condition to the nearest trained one, shape (condition,).
+    """
+    slope, bias, similarity = _fit(logits, targets, similarities)
+    return known.model_copy(
+        update={
+            "unseen_temperature": float(np.exp(-slope)),
+            "unseen_bias": bias,
+            "unseen_similarity": similarity,
+        }
+    )
+
+
+def _fit(
+    logits: NDArray[np.float64], targets: NDArray[np.float64], similarities: NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """Logarithm of the slope, bias, and weight of the similarity; the last is 0 if none differs."""
     said = ~np.isnan(targets)
-    flat, labels = logits[said], targets[said]
+    labels = targets[said]
+    similar = np.broadcast_to(similarities, targets.shape)[said]
+    inputs = logits[said]
+    varies = bool(np.ptp(similarities) > 0)
 
     def loss(parameters: NDArray[np.float64]) -> float:
-        scaled = flat * np.exp(parameters[0]) + parameters[1]
+        scaled = inputs * np.exp(parameters[0]) + parameters[1]
+        if varies:
+            scaled += parameters[2] * similar
         return float(np.mean(np.logaddexp(0, scaled) - labels * scaled))
 
-    slope, bias = minimize(loss, np.zeros(2), method="Nelder-Mead").x
-    temperature, shift = float(np.exp(-slope)), float(bias)
-    return Calibration(
-        temperature=temperature, bias=shift, unseen_temperature=temperature, unseen_bias=shift
-    )
+    found = minimize(loss, np.zeros(3 if varies else 2), method="Nelder-Mead").x
+    return float(found[0]), float(found[1]), float(found[2]) if varies else 0.0

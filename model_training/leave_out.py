@@ -76,4 +76,17 @@ GROUPS = (
             "non-ischaemic-st-t-changes",
         ),
     ),
+    Group(
+        "d",
+        (
+            "sinus-bradycardia",
+            "paced-rhythm",
+            "incomplete-right-bundle-branch-block",
+            "lateral-myocardial-infarction",
+            "non-specific-ischaemic-st-t-changes",
+            "inferior-ischaemia",
+            "low-amplitude-t-waves",
+        ),
+        ("left-ventricular-hypertrophy",),
+    ),
 )

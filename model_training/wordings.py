@@ -46,7 +46,7 @@ class QueryEmbedder:
         return np.stack(rows)
 
     def _embed(self, queries: Sequence[Sequence[str]]) -> NDArray[np.float32]:
-        key = repr((self.encoder.spec.model_dump_json(), queries))
+        key = repr((self.encoder.spec.model_dump_json(), self.encoder.fingerprint, queries))
         path = self.cache / f"embeddings-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
         if not path.exists():
             prompts = [prompt for query in queries for prompt in query]

@@ -201,8 +201,9 @@ class DiagnosisEngine:
         logits: NDArray[np.float32],
     ) -> tuple[Finding, ...]:
         known = np.array([standing.familiarity == "known" for standing in standings])
+        similarities = np.array([standing.similarity for standing in standings])
         negated = np.array([query.negated for query in queries])
-        probabilities = self.calibration.probabilities(logits, known)
+        probabilities = self.calibration.probabilities(logits, known, similarities)
         probabilities = np.where(negated, 1.0 - probabilities, probabilities)
         # Stable: queries of the same probability stay in the order in which they were asked.
         order = np.argsort(-probabilities, kind="stable")

@@ -75,6 +75,7 @@ def make_run(data: Path, runs: Path) -> Run:
     phase = config.warm_up.model_copy(update={"epochs": 1, "batch_size": 8})
     small = config.model_copy(
         update={
+            "text_adaptation": None,
             "ecg_encoder": EcgEncoderConfig(width=4, branch_dimension=8),
             "fusion": FusionConfig(dimension=8, layers=1, heads=2, feed_forward=8, adapter=8),
             "warm_up": phase,

@@ -1,6 +1,5 @@
 """A store of prepared recordings with labels of its reports, as the training recipes take it."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 from ecg_core.preprocessing import PreprocessingSpec
 from model_training.data.ptbxl import LabelledRecordings
 from model_training.data.report_labels import Silence, report_targets
+from model_training.data.store import RecordingStore
 from model_training.entities.matrix import LabelMatrix
 
 
@@ -18,30 +18,24 @@ def load_stored(
     """Map a store; of its windows nothing is read yet.
 
     Args:
-        folder: With `windows.npy` (recording, lead, sample), `index.csv` with the columns
-            `source_id` and `fold`, and `manifest.json` with the preprocessing.
+        folder: A finished store; see `model_training.data.store`.
         spec: Preprocessing of the bundle to be.
-        matrix: Labels of reports by `source_id`.
+        matrix: Labels of reports by the release's own ids.
         silence: What a report that does not mention a condition says of it.
 
     Raises:
-        FileNotFoundError: A file is not there.
-        ValueError: The store was prepared otherwise, its index is not that of its windows, or ids
-            are not numbers.
+        StoreError: It is not finished, or its index is altered.
+        ValueError: The store was prepared otherwise, or ids are not numbers.
     """
-    manifest = json.loads((folder / "manifest.json").read_text())
-    if PreprocessingSpec.model_validate(manifest["preprocessing"]) != spec:
+    store = RecordingStore.open(folder)
+    if store.manifest.preprocessing != spec:
         raise ValueError("the store was prepared with another preprocessing than this run's")
-    index = pd.read_csv(folder / "index.csv", dtype=str, keep_default_na=False)
-    windows = np.load(folder / "windows.npy", mmap_mode="r")
-    if len(index) != len(windows):
-        raise ValueError("the store has not as many windows as lines in its index: prepare it anew")
     return LabelledRecordings(
-        ecg_ids=index["source_id"].to_numpy(np.int64),
-        folds=index["fold"].to_numpy(np.int64),
-        windows=windows,
+        ecg_ids=store.ids.astype(np.int64),
+        folds=store.folds,
+        windows=store.windows,
         conditions=matrix.conditions,
-        targets=report_targets(matrix, index["source_id"], silence),
+        targets=report_targets(matrix, pd.Series(store.ids), silence),
         benchmark={},
-        left_out=manifest["left_out"],
+        left_out=store.manifest.left_out,
     )

@@ -229,7 +229,10 @@ class CardiacFusion(nn.Module):
 
 
 def masked_binary_cross_entropy(
-    logits: Tensor, targets: Tensor, weights: Tensor | None = None
+    logits: Tensor,
+    targets: Tensor,
+    weights: Tensor | None = None,
+    positive_weights: Tensor | None = None,
 ) -> Tensor:
     """Mean binary cross-entropy over the targets that are not NaN.
 
@@ -237,7 +240,17 @@ def masked_binary_cross_entropy(
         logits: Shape (window, query).
         targets: The same shape, in [0, 1].
         weights: Of each query's loss, shape (query,); 1 unless given.
+        positive_weights: How much more a present condition counts than an absent one, shape
+            (query,); 1 unless given. The logits are moved by their logarithm first, so that what
+            minimises the loss is still the log odds, and nothing has to be taken back later (as
+            the logit adjustment of Menon et al. 2021).
     """
     known = ~targets.isnan()
     weight = None if weights is None else weights.expand_as(targets)[known]
-    return functional.binary_cross_entropy_with_logits(logits[known], targets[known], weight)
+    if positive_weights is None:
+        return functional.binary_cross_entropy_with_logits(logits[known], targets[known], weight)
+    moved = (logits + positive_weights.log())[known]
+    more = positive_weights.expand_as(targets)[known]
+    return functional.binary_cross_entropy_with_logits(
+        moved, targets[known], weight, pos_weight=more
+    )

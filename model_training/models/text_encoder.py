@@ -4,8 +4,10 @@ Rounding happens before anything is trained on its embeddings, so that training,
 the exported int8 graph all see the same vectors.
 """
 
+import hashlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +24,32 @@ _INT8_LIMIT = 127
 
 
 class TextEncoder(nn.Module):
-    """Token ids in, one unit vector a text out. Never trained."""
+    """Token ids in, one unit vector a text out. Frozen: nothing of a recording trains it."""
 
-    def __init__(self, config: TextEncoderConfig) -> None:
+    def __init__(
+        self,
+        config: TextEncoderConfig,
+        weights: Mapping[str, Tensor] | None = None,
+        *,
+        rounded: bool = True,
+    ) -> None:
+        """Load it.
+
+        Args:
+            config: Which one.
+            weights: Instead of those that it comes with.
+            rounded: Whether to round weights to int8, as everything sees it but its adaptation.
+        """
         super().__init__()
         folder = _resolve(config.source)
         self.config = config
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         # Eager attention is the form that the exporter can follow for any number of tokens.
         self.backbone: Any = AutoModel.from_pretrained(folder, attn_implementation="eager")
-        round_weights_to_int8(self.backbone)
+        if weights is not None:
+            self.backbone.load_state_dict(weights)
+        if rounded:
+            round_weights_to_int8(self.backbone)
         self.eval().requires_grad_(requires_grad=False)
 
     @property
@@ -44,6 +62,14 @@ class TextEncoder(nn.Module):
             dimension=int(self.backbone.config.hidden_size),
             max_tokens=self.config.max_tokens,
         )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of its weights."""
+        digest = hashlib.sha256()
+        for weights in self.backbone.state_dict().values():
+            digest.update(weights.numpy().tobytes())
+        return digest.hexdigest()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """(text, token) ids and mask -> (text, dimension) unit vectors."""

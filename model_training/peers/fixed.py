@@ -46,7 +46,7 @@ def train_fixed(
 
     def loss_of(fixed: FixedOutputs, batch: Tensor) -> Tensor:
         logits = fixed(task.augment(task.windows[batch]))
-        return masked_binary_cross_entropy(logits, task.targets[batch])
+        return task.loss(logits, batch)
 
     def validate(fixed: FixedOutputs) -> float:
         logits = fixed.score(task.windows[task.validation_rows])

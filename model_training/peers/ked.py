@@ -115,7 +115,7 @@ def train_ked(task: PeerTask, config: KedConfig) -> KedNetwork:
         features = network.encoder(task.augment(task.windows[batch]))
         queries = wordings.draw(task.noise)
         logits = network.fuse(features, queries)
-        supervised = masked_binary_cross_entropy(logits, task.targets[batch])
+        supervised = task.loss(logits, batch)
         has = torch.from_numpy(texts.has_text[batch.numpy()])
         embeddings, numbers = texts.draw(batch[has], queries)
         contrast = network.contrast(features[has], embeddings, numbers)

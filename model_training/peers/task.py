@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ecg_core.conditions import Condition
 from model_training.data.ptbxl import TRAINING_FOLDS, VALIDATION_FOLD, LabelledRecordings
 from model_training.fitting import OptimiserConfig, fit
+from model_training.models.fusion import masked_binary_cross_entropy
 from model_training.wordings import QueryEmbedder, TrainingWordings
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -54,6 +55,7 @@ class PeerTask:
         tokens: Their number.
         augment: Changes training windows at random.
         canonical_share, noise: How conditions are asked; see `TrainingWordings`.
+        positive_weights: How much more a condition counts where it is present, shape (condition,).
         optimiser: How it is trained; a peer puts its own learning rate.
         log: CSV file of the training.
     """
@@ -68,6 +70,7 @@ class PeerTask:
     augment: Callable[[Tensor], Tensor]
     canonical_share: float
     noise: float
+    positive_weights: Tensor
     optimiser: OptimiserConfig
     log: Path
 
@@ -99,6 +102,12 @@ class PeerTask:
     def wordings(self) -> TrainingWordings:
         """Draws the conditions' wordings."""
         return TrainingWordings(self.conditions, self.embedder, self.canonical_share)
+
+    def loss(self, logits: Tensor, batch: Tensor) -> Tensor:
+        """Of logits (recording, condition) of these rows, as ours is."""
+        return masked_binary_cross_entropy(
+            logits, self.targets[batch], positive_weights=self.positive_weights
+        )
 
     def fit(
         self,

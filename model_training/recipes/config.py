@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.prompts import PromptTemplates
+from model_training.adaptation_config import TextAdaptationConfig
 from model_training.augmentation import AugmentationConfig
 from model_training.data.report_labels import Silence
 from model_training.fitting import OptimiserConfig
@@ -50,6 +51,19 @@ class SignsConfig(_Part):
     trees: TreesConfig = TreesConfig()
     share: Annotated[float, Field(ge=0, le=1)] = 0.5
     weight: Annotated[float, Field(gt=0)] = 0.5
+
+
+class ImbalanceConfig(_Part):
+    """How much more a condition counts where it is present; see `masked_binary_cross_entropy`.
+
+    Attributes:
+        power: Of the number of absent recordings to one present: 0 is no weight, 1 gives both the
+            same weight in all.
+        most: No weight is larger.
+    """
+
+    power: Annotated[float, Field(ge=0, le=1)] = 0.0
+    most: Annotated[float, Field(ge=1)] = 20.0
 
 
 class LabelsConfig(_Part):
@@ -99,11 +113,13 @@ class RunConfig(_Part):
     data: DataConfig = PtbxlConfig()
     prompts: PromptTemplates
     text_encoder: TextEncoderConfig
+    text_adaptation: TextAdaptationConfig | None = None
     ecg_encoder: AnyEncoderConfig
     fusion: FusionConfig
     augmentation: AugmentationConfig
     wordings: WordingsConfig
     signs: SignsConfig | None = None
+    imbalance: ImbalanceConfig = ImbalanceConfig()
     warm_up: OptimiserConfig
     fusion_training: OptimiserConfig
     labels: LabelsConfig = LabelsConfig()

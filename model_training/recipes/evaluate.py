@@ -24,15 +24,18 @@ from model_training.metrics import (
 )
 from model_training.recipes.ablate import read_ablations
 from model_training.recipes.calibrate import read_calibration
-from model_training.recipes.config import Run, read_run
+from model_training.recipes.config import read_run
 from model_training.recipes.evaluate_external import evaluate_external
 from model_training.recipes.evaluate_probes import RANDOM, evaluate_probes, probe_logits
 from model_training.recipes.evaluate_unseen import (
     MIN_POSITIVES,
+    LeftOutAnswers,
     by_familiarity,
     evaluate_unseen,
+    left_out_calibration,
     per_condition,
     read_left_out,
+    unseen_calibration_error,
 )
 from model_training.recipes.evaluate_wordings import evaluate_wordings, unseen_wordings
 from model_training.recipes.fold import TestFold
@@ -116,10 +119,10 @@ def evaluate_known(fold: TestFold) -> tuple[dict[str, object], dict[str, float]]
 
 
 def evaluate_left_out(
-    run: Run, known: Mapping[str, float], groups: Sequence[Group]
+    bench: Workbench, known: Mapping[str, float], groups: Sequence[Group]
 ) -> dict[str, object]:
     """All that is said of conditions kept from training; empty if the run left none out."""
-    run = run_with_left_out(run)
+    run = run_with_left_out(bench.run)
     fold_10 = read_left_out(run, ["fold 10"], groups)
     if fold_10 is None or not fold_10.tested(MIN_POSITIVES).conditions:
         return {}
@@ -129,12 +132,22 @@ def evaluate_left_out(
         "unseen": {**unseen, "run": run.folder.name},
         "unseen_familiarity": by_familiarity(fold_10),
         "unseen_conditions": per_condition(fold_10, str(best) if best else None, known),
+        "unseen_calibration": _unseen_calibration(bench, fold_10, groups),
     }
     for name, parts in (("unseen_fold_9", ["fold 9"]), ("unseen_external", None)):
         answers = read_left_out(run, parts, groups)
         if answers is not None and answers.tested(1).conditions:
             found[name] = evaluate_unseen(answers, least=1)
     return found
+
+
+def _unseen_calibration(
+    bench: Workbench, fold_10: LeftOutAnswers, groups: Sequence[Group]
+) -> dict[str, object]:
+    """The error of what fold 9 of the left-out conditions says, and without it."""
+    known = read_calibration(bench)
+    fitted = left_out_calibration(bench.run, known, groups)
+    return unseen_calibration_error(fold_10, {"ece": fitted, "ece_as_known": known})
 
 
 def evaluate(bench: Workbench, groups: Sequence[Group] = GROUPS) -> dict[str, object]:
@@ -163,7 +176,7 @@ def evaluate(bench: Workbench, groups: Sequence[Group] = GROUPS) -> dict[str, ob
         "seen_all_recordings": evaluate_sets(fold, probes[RANDOM][100], everyone=True),
         "known": known,
         "known_conditions": each,
-        **evaluate_left_out(bench.run, each, groups),
+        **evaluate_left_out(bench, each, groups),
         "external": evaluate_external(bench),
         "probe": evaluate_probes(fold, probes),
         # The target is about wordings that no list has; the others are there to compare.

@@ -29,6 +29,7 @@ from ecg_core.conditions import Catalogue
 from model_training.onnx_export import export_graph, largest_difference, store_weights_as_int8
 from model_training.recipes.calibrate import read_calibration
 from model_training.recipes.config import read_run
+from model_training.recipes.evaluate_unseen import left_out_calibration
 from model_training.recipes.familiarity import NEAR_SIMILARITY
 from model_training.recipes.model_card import INTENDED_USE, model_card
 from model_training.recipes.reference import read_reference
@@ -134,7 +135,7 @@ def write_bundle(bench: Workbench, folder: Path) -> dict[str, float]:
             prompts=config.prompts,
             text_encoder=bench.embedder.encoder.spec,
             ecg_encoder=bench.network.encoder_spec,
-            calibration=read_calibration(bench),
+            calibration=left_out_calibration(bench.run, read_calibration(bench)),
             familiarity=FamiliaritySpec(near_similarity=NEAR_SIMILARITY),
             conditions=tuple(condition.id for condition in catalogue.conditions),
             conditions_digest=parts_digest(parts),

@@ -41,6 +41,7 @@ class Asked:
         labels: Shape (recording, condition): 1, 0, or NaN where nothing is said.
         nearest: For each condition the trained one whose text is nearest.
         similarity: Cosine of the two, shape (condition,).
+        similarity_by_signs: The same of the query that asks by signs.
     """
 
     ids: NDArray[np.str_]
@@ -51,6 +52,7 @@ class Asked:
     labels: NDArray[np.float32]
     nearest: tuple[str, ...]
     similarity: NDArray[np.float32]
+    similarity_by_signs: NDArray[np.float32]
 
     def save(self, path: Path) -> None:
         """Write it; a kill half way leaves nothing under this name."""
@@ -71,6 +73,7 @@ class Asked:
                 labels=stored["labels"],
                 nearest=tuple(stored["nearest"].tolist()),
                 similarity=stored["similarity"],
+                similarity_by_signs=stored["similarity_by_signs"],
             )
 
     def part(self, *parts: str) -> NDArray[np.bool_]:
@@ -117,6 +120,7 @@ def ask(bench: Workbench, scorer: Scorer, group: Group) -> Asked:
         labels=np.concatenate([whole.targets[rows][:, columns], _labels(others, asked)]),
         nearest=tuple(bench.recordings.conditions[row] for row in nearest.tolist()),
         similarity=similarity.numpy(),
+        similarity_by_signs=(by_signs @ bench.canonical.T).amax(dim=1).numpy(),
     )
 
 

@@ -79,6 +79,7 @@ def _task(bench: Workbench, encoder: nn.Module, optimiser: OptimiserConfig) -> P
         augment=Pretraining(bench).augment,
         canonical_share=config.wordings.canonical_share,
         noise=config.wordings.noise,
+        positive_weights=Pretraining(bench).positive_weights[: len(bench.conditions)],
         optimiser=optimiser,
         log=bench.run.folder / "training.csv",
     )

@@ -58,7 +58,8 @@ def model_card(
             "Myocardial infarction is over-represented in the training recordings: probabilities "
             "are calibrated to their prevalence, not to yours.",
             "Conditions of familiarity 'near' and 'unseen' were never trained: their "
-            "probabilities rank, but are not calibrated.",
+            "probabilities are calibrated, if at all, to other conditions that were left out of "
+            "training for that, and are marked as not calibrated.",
             "Rare conditions (fewer than about 20 training recordings) are unreliable; the "
             "evaluation names the number of classes and recordings.",
             "Children and paced rhythms are hardly represented.",

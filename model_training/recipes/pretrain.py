@@ -21,7 +21,7 @@ from model_training.fitting import FitOptions, Ranks, fit, resolve_device, start
 from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.fusion import ConditionOutputs, masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
-from model_training.recipes.config import Run, read_run
+from model_training.recipes.config import ImbalanceConfig, Run, read_run
 from model_training.recipes.workbench import Workbench, open_workbench
 from model_training.windows import Windows
 from model_training.wordings import TrainingWordings
@@ -40,6 +40,10 @@ class Pretraining:
         self.weights = torch.ones(self.targets.shape[1])
         if config.signs:
             self.weights[len(bench.conditions) :] = config.signs.weight
+        self.positive_weights = torch.ones(self.targets.shape[1])
+        self.positive_weights[: len(bench.conditions)] = positive_weights(
+            torch.from_numpy(bench.recordings.targets[self.rows]), config.imbalance
+        )
         self.windows = Windows(bench.recordings.windows)
         self.validation = bench.stored_windows(VALIDATION_FOLD)
         self.augment = Augmentation(
@@ -116,8 +120,8 @@ class Pretraining:
     def _loss(self, logits: Tensor, batch: Tensor, asked: Tensor | None = None) -> Tensor:
         """Of logits (recording, query) for what was asked; without that, for all conditions."""
         asked = torch.arange(logits.shape[1]) if asked is None else asked
-        targets, weights = self.targets[batch][:, asked], self.weights[asked]
-        return masked_binary_cross_entropy(logits, targets.to(self.device), weights.to(self.device))
+        said = (self.targets[batch][:, asked], self.weights[asked], self.positive_weights[asked])
+        return masked_binary_cross_entropy(logits, *(part.to(self.device) for part in said))
 
     def _known(self, batch: Tensor) -> float:
         return float((~self.targets[batch].isnan()).sum())
@@ -142,6 +146,18 @@ class Pretraining:
         digest.update(recordings.ecg_ids.tobytes())
         digest.update(recordings.targets.tobytes())
         return digest.hexdigest()
+
+
+def positive_weights(targets: Tensor, imbalance: ImbalanceConfig) -> Tensor:
+    """What a present condition counts against an absent one, at least 1: shape (condition,).
+
+    Args:
+        targets: Of the training recordings, shape (recording, condition); NaN where not said.
+        imbalance: How strongly.
+    """
+    present, absent = (targets == 1).sum(dim=0), (targets == 0).sum(dim=0)
+    ratio = absent / present.clamp(min=1)
+    return ratio.pow(imbalance.power).clamp(1, imbalance.most)
 
 
 def checkpoints(run: Run) -> Path:

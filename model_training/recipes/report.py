@@ -164,6 +164,14 @@ def _calibration(results: Results) -> str:
         f"condition in fold 10: **{row['ece']}** after temperature and bias fitted on fold 9, "
         f"{row['ece_uncalibrated']} before."
     )
+    if "unseen_calibration" in results:
+        unseen = results["unseen_calibration"]
+        text += (
+            f" For conditions that were kept from training it is **{unseen['ece']}** over "
+            f"{unseen['pairs']} pairs, by a temperature, a bias and a weight of the similarity to "
+            "the nearest trained condition, fitted on fold 9 of those conditions; "
+            f"{unseen['ece_as_known']} if they are taken as known ones."
+        )
     if "abstention" not in row:
         return text + "\n\n" + not_measured("evaluate")
     surest: list[Row] = [

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import get_args
 
 import numpy as np
 import torch
@@ -12,9 +11,9 @@ from ecg_core.conditions import Condition
 from model_training.data.ptbxl import TRAINING_FOLDS, LabelledRecordings
 from model_training.entities import Status
 from model_training.entities.extractor import shipped_extractor
-from model_training.models.ecg_encoder import EcgEncoderConfig
+from model_training.models.vit import VitEncoderConfig
 from model_training.peers.texts import read_reports
-from model_training.recipes.config import Run, RunConfig
+from model_training.recipes.config import ImbalanceConfig, Run, RunConfig
 from model_training.recipes.report_tables import BASE
 from model_training.recipes.workbench import Relabel, Workbench
 
@@ -49,10 +48,15 @@ _WITHOUT_SIGNS = Variant(
 )
 
 
+_WITHOUT_TEXT_ADAPTATION = Variant(
+    "the text encoder is taken as it comes",
+    config=lambda c: c.model_copy(update={"text_adaptation": None}),
+)
+
+
 def variants(config: RunConfig) -> Mapping[str, Variant]:
     """All variants of a configuration by name; the unchanged one first."""
-    kinds = get_args(EcgEncoderConfig.model_fields["kind"].annotation)
-    others = [kind for kind in kinds if kind != config.ecg_encoder.kind]
+    has_adapted_texts = config.text_adaptation is not None
     return {
         BASE: Variant("nothing"),
         "no-adapter": Variant("no adapter on the query embeddings", bench=_without_adapter),
@@ -60,6 +64,7 @@ def variants(config: RunConfig) -> Mapping[str, Variant]:
             "every condition is always asked by its name and description",
             config=lambda c: _part(c, "wordings", canonical_share=1.0, noise=0.0),
         ),
+        **({"no-text-adaptation": _WITHOUT_TEXT_ADAPTATION} if has_adapted_texts else {}),
         "no-descriptions": Variant("conditions have no description", bench=_WithoutDescriptions.of),
         "no-lead-dropout": Variant(
             "no lead is dropped from training windows",
@@ -77,13 +82,14 @@ def variants(config: RunConfig) -> Mapping[str, Variant]:
             f"conditions that {_MIN_REPORTS} or more reports affirm are labels as well",
             relabel=_with_report_entities,
         ),
-        **{
-            f"encoder-{kind}": Variant(
-                f"the ECG encoder is of the kind {kind}",
-                config=lambda c, kind=kind: _part(c, "ecg_encoder", kind=kind),  # type: ignore[misc]
-            )
-            for kind in others
-        },
+        "encoder-vit": Variant(
+            "the ECG encoder is a transformer of about as many parameters",
+            config=_with_transformer,
+        ),
+        "no-imbalance": Variant(
+            "a condition weighs the same where it is present as where it is absent",
+            config=lambda c: c.model_copy(update={"imbalance": ImbalanceConfig(power=0.0)}),
+        ),
         **{
             f"recordings-{percent}": Variant(
                 f"{percent} % of the training recordings",
@@ -93,6 +99,15 @@ def variants(config: RunConfig) -> Mapping[str, Variant]:
             for percent in FRACTIONS
         },
     }
+
+
+def _with_transformer(config: RunConfig) -> RunConfig:
+    samples = config.preprocessing.window_samples
+    encoder = VitEncoderConfig(
+        window_samples=samples, patch_samples=samples // 100, width=96, depth=5, feed_forward=384,
+        branches=config.ecg_encoder.branches,
+    )  # fmt: skip
+    return config.model_copy(update={"ecg_encoder": encoder})
 
 
 def _part(config: RunConfig, name: str, **changes: object) -> RunConfig:

@@ -19,9 +19,9 @@ from model_training.measured_once import measured_once
 from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.fusion import masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
-from model_training.models.text_encoder import TextEncoder
 from model_training.recipes.config import Run
 from model_training.recipes.recordings import load_recordings
+from model_training.text_adaptation import adapted_text_encoder
 from model_training.windows import Windows
 from model_training.wordings import QueryEmbedder
 
@@ -118,6 +118,13 @@ class Workbench:
         return float(masked_binary_cross_entropy(logits[:, : targets.shape[1]], targets))
 
 
+def meanings(left_out: LeftOut | None = None) -> list[tuple[str, ...]]:
+    """The texts that the text encoder may learn from, for each condition and sign."""
+    conditions = Catalogue.load().conditions
+    worded = (c.wordings if left_out is None else left_out.training_wordings(c) for c in conditions)
+    return [texts for texts in (*worded, *(sign.wordings for sign in SIGNS)) if texts]
+
+
 def open_workbench(
     run: Run, left_out: LeftOut | None = None, relabel: Relabel | None = None
 ) -> Workbench:
@@ -129,10 +136,13 @@ def open_workbench(
         relabel: Changes what is trained on; the networks get one output for each condition then.
     """
     config = run.config
-    seed_everything(config.seed)
-    text_encoder = TextEncoder(config.text_encoder)
     with Ranks.current().main_first():
+        text_encoder = adapted_text_encoder(
+            config.text_encoder, config.text_adaptation, config.prompts,
+            meanings(left_out), config.seed, run.cache,
+        )  # fmt: skip
         recordings = load_recordings(run)
+    seed_everything(config.seed)
     if left_out is not None:
         recordings = recordings.without(left_out.conditions)
     if relabel is not None:

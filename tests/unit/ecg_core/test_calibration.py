@@ -21,6 +21,13 @@ def test_each_probability_depends_on_its_own_logit_only():
     np.testing.assert_array_equal(together, alone)
 
 
+def test_similarity_moves_only_what_was_not_trained():
+    calibration = Calibration(unseen_bias=-1.0, unseen_similarity=2.0)
+    known = np.array([True, False, False])
+    moved = calibration.probabilities(LOGITS, known, np.array([0.5, 0.5, 0.1]))
+    np.testing.assert_allclose(moved, 1 / (1 + np.exp([3.0, 0.0, -1.2])), rtol=1e-6)
+
+
 def test_extreme_logits_stay_within_zero_and_one():
     extreme = np.array([-1e4, 1e4], dtype=np.float32)
     np.testing.assert_array_equal(Calibration().probabilities(extreme, KNOWN[:2]), [0.0, 1.0])

@@ -198,3 +198,23 @@ def test_weights_come_back_from_disk_and_strangers_are_refused(network, windows,
     torch.save({"fusion.readout.weight": torch.zeros(1, 12)}, tmp_path / "other.pt")
     with pytest.raises(RuntimeError, match="Missing key"):
         network.restore(tmp_path / "other.pt")
+
+
+def test_weighted_positives_leave_the_log_odds_where_they_are():
+    targets = torch.tensor([[1.0, 1.0]] + [[0.0, 1.0]] * 3)
+    logits = torch.zeros(1, 2, requires_grad=True)
+    weights = torch.tensor([5.0, 1.0])
+    at_odds = torch.tensor([1 / 3, 1.0]).log().expand(4, 2).clone().requires_grad_()
+    masked_binary_cross_entropy(at_odds[:, :1], targets[:, :1], None, weights[:1]).backward()
+    assert at_odds.grad[:, 0].sum().item() == pytest.approx(0, abs=1e-6)
+    masked_binary_cross_entropy(logits.expand(4, 2), targets, None, weights).backward()
+    assert logits.grad[0, 0] > 0  # above the log odds of one in four
+
+
+def test_weights_of_one_change_nothing():
+    logits, targets = torch.randn(6, 3), torch.randint(0, 2, (6, 3)).float()
+    targets[0, 0] = float("nan")
+    torch.testing.assert_close(
+        masked_binary_cross_entropy(logits, targets, None, torch.ones(3)),
+        masked_binary_cross_entropy(logits, targets),
+    )

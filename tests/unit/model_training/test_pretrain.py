@@ -1,6 +1,5 @@
 """The whole recipe on a store, with labels from reports: interrupted, resumed, refused."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,13 +9,25 @@ import torch
 import yaml
 
 from ecg_core.preprocessing import PreprocessingSpec
+from model_training.data.store.layout import (
+    FORMAT_VERSION,
+    StoreError,
+    StoreManifest,
+    sha256_of,
+)
 from model_training.fitting import Ranks
 from model_training.models.ecg_encoder import EcgEncoderConfig
 from model_training.models.fusion import FusionConfig
 from model_training.models.vit import VitEncoderConfig
 from model_training.recipes import pretrain as recipe
-from model_training.recipes.config import LabelsConfig, Run, StoreConfig, load_config
-from model_training.recipes.pretrain import Pretraining, pretrain
+from model_training.recipes.config import (
+    ImbalanceConfig,
+    LabelsConfig,
+    Run,
+    StoreConfig,
+    load_config,
+)
+from model_training.recipes.pretrain import Pretraining, positive_weights, pretrain
 from model_training.recipes.recordings import CONFIGS, load_recordings
 from model_training.recipes.workbench import restored_workbench
 from tests.unit.model_training.one_thread import one_thread  # noqa: F401
@@ -37,11 +48,24 @@ def run(tmp_path):
     store.mkdir(parents=True)
     index = pd.DataFrame({"source_id": range(100, 140), "fold": np.arange(40) % 10 + 1})
     index["report"] = [REPORTS[row % 4] for row in range(40)]
+    index[["source", "patient_id", "labelled", "codes"]] = "tiny", "", "", ""
     index.to_csv(store / "index.csv", index=False)
     values = np.random.default_rng(0).normal(size=(40, 12, 100)).astype(np.float32)
     np.save(store / "windows.npy", values)
-    manifest = {"preprocessing": SPEC.model_dump(), "left_out": {"too_short": 2}}
-    (store / "manifest.json").write_text(json.dumps(manifest))
+    manifest = StoreManifest(
+        format_version=FORMAT_VERSION,
+        release="tiny",
+        plan="",
+        preprocessing=SPEC,
+        sample_type="float32",
+        recordings=40,
+        listed=42,
+        longer_than_window=0,
+        left_out={"too_short": 2},
+        index_sha256=sha256_of(store / "index.csv"),
+        shards=(),
+    )
+    (store / "manifest.json").write_text(manifest.model_dump_json())
     reports = {"files": ["store/index.csv"], "id": "source_id", "text": ["report"]}
     extraction = tmp_path / "extraction.yaml"
     extraction.write_text(yaml.safe_dump({"name": "tiny", "reports": reports, "min_count": 1}))
@@ -49,6 +73,7 @@ def run(tmp_path):
     phase = config.warm_up.model_copy(update={"epochs": 2, "batch_size": 8})
     tiny = config.model_copy(
         update={
+            "text_adaptation": None,
             "data": StoreConfig(kind="store", folder="store"),
             "labels": LabelsConfig(reports=True, extraction=extraction, silence="no"),
             "preprocessing": SPEC,
@@ -75,6 +100,13 @@ def test_a_store_of_another_preprocessing_is_refused(run):
     other = run.config.model_copy(update={"preprocessing": PreprocessingSpec(window_s=2.0)})
     with pytest.raises(ValueError, match="another preprocessing"):
         load_recordings(replace(run, config=other))
+
+
+def test_a_store_with_an_altered_index_is_refused(run):
+    with (run.shared / "store" / "index.csv").open("a") as index:
+        index.write("\n")
+    with pytest.raises(StoreError, match="altered"):
+        load_recordings(run)
 
 
 def interrupt(run, monkeypatch, method, broken):
@@ -125,3 +157,12 @@ def test_to_go_on_with_other_labels_is_refused(run, monkeypatch):
     )
     with pytest.raises(ValueError, match="other labels"):
         pretrain(replace(run, config=silent, resume=True), Ranks())
+
+
+def test_rare_conditions_weigh_more_where_they_are_present():
+    targets = torch.zeros(100, 4)
+    targets[:50, 0], targets[:20, 1], targets[:1, 2] = 1, 1, 1
+    targets[50:, 1] = float("nan")
+    weights = positive_weights(targets, ImbalanceConfig(power=0.5, most=5))
+    torch.testing.assert_close(weights, torch.tensor([1.0, 1.5**0.5, 5.0, 5.0]))
+    assert positive_weights(targets, ImbalanceConfig()).eq(1).all()

@@ -71,6 +71,7 @@ def make_task(tmp_path):
             augment=lambda windows: windows,
             canonical_share=0.5,
             noise=0.05,
+            positive_weights=torch.ones(len(CONDITIONS)),
             optimiser=OptimiserConfig(
                 epochs=12, batch_size=16, learning_rate=1.0, weight_decay=0.0, ema_decay=0.5
             ),
