@@ -14,7 +14,8 @@ class TextAdaptationConfig(BaseModel):
         training: Epochs over the wordings, and so on.
         temperature: Of the softmax over the cosines.
         word_dropout: Chance of each word to be left out.
-        max_tokens: Longer wordings are cut.
+        most_words: Of a longer text a stretch of so many words is drawn each time.
+        max_tokens: What is still longer is cut.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,4 +23,5 @@ class TextAdaptationConfig(BaseModel):
     training: OptimiserConfig
     temperature: Annotated[float, Field(gt=0)] = 0.05
     word_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    max_tokens: Annotated[int, Field(ge=8, le=512)] = 24
+    most_words: Annotated[int, Field(ge=1)] = 12
+    max_tokens: Annotated[int, Field(ge=8, le=512)] = 32

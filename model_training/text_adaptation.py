@@ -136,12 +136,11 @@ def _loss(
 
 
 def _varied(text: str, prompts: PromptTemplates, adaptation: TextAdaptationConfig) -> str:
-    """The text in one of the prompts, with some of its words left out."""
+    """A stretch of the text in one of the prompts, with some of its words left out."""
     words = text.split()
-    kept = [
-        w
-        for w, keep in zip(words, torch.rand(len(words)).tolist(), strict=True)
-        if keep >= adaptation.word_dropout
-    ]
+    first = int(torch.randint(max(1, len(words) - adaptation.most_words + 1), ()))
+    words = words[first : first + adaptation.most_words]
+    stay = torch.rand(len(words)) >= adaptation.word_dropout
+    kept = [word for word, stays in zip(words, stay.tolist(), strict=True) if stays]
     chosen = int(torch.randint(len(prompts.templates), ()))
     return prompts.templates[chosen].replace("{term}", " ".join(kept or words))

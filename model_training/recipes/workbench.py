@@ -120,9 +120,18 @@ class Workbench:
 
 def meanings(left_out: LeftOut | None = None) -> list[tuple[str, ...]]:
     """The texts that the text encoder may learn from, for each condition and sign."""
-    conditions = Catalogue.load().conditions
-    worded = (c.wordings if left_out is None else left_out.training_wordings(c) for c in conditions)
-    return [texts for texts in (*worded, *(sign.wordings for sign in SIGNS)) if texts]
+
+    def texts(condition: Condition) -> tuple[str, ...]:
+        if left_out is None:
+            return (*condition.wordings, condition.description)
+        if condition.id in left_out.conditions:
+            return ()
+        redacted = left_out.redacted(condition)
+        worded = (*left_out.training_wordings(condition), redacted.description)
+        return tuple(dict.fromkeys(text for text in worded if not left_out.is_mentioned(text)))
+
+    worded = (*map(texts, Catalogue.load().conditions), *(sign.wordings for sign in SIGNS))
+    return [group for group in worded if group]
 
 
 def open_workbench(
