@@ -75,11 +75,11 @@ evaluate: .make/everything ## Evaluate what was trained, and the quality check; 
 	$(BIN)/python -m model_training.recipes.evaluate $(RECIPE_ARGUMENTS)
 	$(BIN)/python -m model_training.recipes.evaluate_quality --shared $(SHARED)
 
-leave-out: .make/everything ## Train without groups of conditions, ours and its peers; an hour
+leave-out: .make/everything ## Train without groups of conditions, ours and its peers; two hours
 	$(BIN)/python -m model_training.recipes.leave_out --config $(LEAVE_OUT_CONFIG) --shared $(SHARED)/data
 
-ablate: .make/everything ## Train variants of the configuration and on fewer recordings; hours
-	$(BIN)/python -m model_training.recipes.ablate $(RECIPE_ARGUMENTS)
+ablate: .make/everything ## Train variants of a configuration and on fewer recordings; an hour
+	$(BIN)/python -m model_training.recipes.ablate --config $(LEAVE_OUT_CONFIG) --shared $(SHARED)/data
 
 export: .make/everything ## Export what was trained as the bundle that the service loads
 	$(BIN)/python -m model_training.recipes.export $(RECIPE_ARGUMENTS)

@@ -129,7 +129,8 @@ class ConditionMemory(nn.Module):
         nn.init.zeros_(self.adapter.weight)
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(30.0)))
 
-    def remember(self, wordings: Tensor, meant: Tensor) -> None:
+    @torch.no_grad()
+    def remember(self, wordings: Tensor, meant: Tensor, sharpness: float | None = None) -> None:
         """Recall conditions and signs by more wordings than one, once training is over.
 
         A text that no list has is seldom close to a condition's name and description, but often to
@@ -138,8 +139,11 @@ class ConditionMemory(nn.Module):
         Args:
             wordings: Query embeddings, shape (wording, text dimension).
             meant: For each the number of its condition or sign, shape (wording,).
+            sharpness: Of the softmax from now on; as trained unless given.
         """
         self.wordings, self.meant = wordings, meant
+        if sharpness is not None:
+            self.log_sharpness.fill_(math.log(sharpness))
 
     def _adapted(self, embeddings: Tensor) -> Tensor:
         # In double precision: the sharp softmax below would blow up the rounding of runtimes.

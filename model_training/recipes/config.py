@@ -32,11 +32,14 @@ class WordingsConfig(_Part):
         noise: Length of a random step away from each embedding.
         queries_in_a_step: How many conditions and signs are asked in a step, drawn by chance; all
             unless stated. No query changes the answer to another: it only saves time.
+        recall_sharpness: How sharply the trained network tells wordings apart; see
+            `ConditionMemory.remember`. As it was trained unless stated.
     """
 
     canonical_share: Annotated[float, Field(ge=0, le=1)] = 0.4
     noise: Annotated[float, Field(ge=0, le=1)] = 0.1
     queries_in_a_step: Annotated[int, Field(ge=1)] | None = None
+    recall_sharpness: Annotated[float, Field(gt=0)] | None = None
 
 
 class SignsConfig(_Part):

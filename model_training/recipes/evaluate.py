@@ -38,6 +38,7 @@ from model_training.recipes.evaluate_unseen import (
     unseen_calibration_error,
 )
 from model_training.recipes.evaluate_wordings import evaluate_wordings, unseen_wordings
+from model_training.recipes.familiarity import near_similarity
 from model_training.recipes.fold import TestFold
 from model_training.recipes.leave_out import run_with_left_out
 from model_training.recipes.measure_bundle import read_bundle_figures
@@ -130,7 +131,8 @@ def evaluate_left_out(
     best = unseen.get("best_peer")
     found: dict[str, object] = {
         "unseen": {**unseen, "run": run.folder.name},
-        "unseen_familiarity": by_familiarity(fold_10),
+        "near_similarity": near_similarity(bench),
+        "unseen_familiarity": by_familiarity(fold_10, near_similarity(bench)),
         "unseen_conditions": per_condition(fold_10, str(best) if best else None, known),
         "unseen_calibration": _unseen_calibration(bench, fold_10, groups),
     }
@@ -182,7 +184,7 @@ def evaluate(bench: Workbench, groups: Sequence[Group] = GROUPS) -> dict[str, ob
         # The target is about wordings that no list has; the others are there to compare.
         "wording": {"drop": wording["held_out"]["drop"], **wording},
         "calibration": evaluate_calibration(fold),
-        **read_ablations(bench.run),
+        **read_ablations(run_with_left_out(bench.run)),
         **read_entities(RESULTS.with_name("entities.json")),
         **read_bundle_figures(bench.run),
     }

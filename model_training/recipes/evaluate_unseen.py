@@ -22,7 +22,6 @@ from model_training.metrics import (
     mean_over_classes,
 )
 from model_training.recipes.config import Run
-from model_training.recipes.familiarity import NEAR_SIMILARITY
 from model_training.recipes.leave_out import Asked, leave_out_file, run_with_left_out
 from model_training.recipes.methods import ABLATIONS, METHODS
 from model_training.significance import delong, paired_bootstrap
@@ -198,10 +197,18 @@ def unseen_calibration_error(
     return {**errors, "pairs": int(said.sum())}
 
 
-def by_familiarity(answers: LeftOutAnswers, least: int = MIN_POSITIVES) -> dict[str, object]:
-    """Left-out conditions near a trained one, and those near none."""
+def by_familiarity(
+    answers: LeftOutAnswers, near_similarity: float, least: int = MIN_POSITIVES
+) -> dict[str, object]:
+    """Left-out conditions near a trained one, and those near none.
+
+    Args:
+        answers: On fold 10.
+        near_similarity: From which cosine on a condition's name is near another's.
+        least: Conditions with fewer positives are not tested.
+    """
     tested = answers.tested(least)
-    near = tested.similarity >= NEAR_SIMILARITY
+    near = tested.similarity >= near_similarity
     levels = {"near": tested.select(near), "unseen": tested.select(~near)}
     return {
         level: macro_result(part.labels, part.logits[OURS]).rounded()

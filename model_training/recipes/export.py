@@ -30,7 +30,7 @@ from model_training.onnx_export import export_graph, largest_difference, store_w
 from model_training.recipes.calibrate import read_calibration
 from model_training.recipes.config import read_run
 from model_training.recipes.evaluate_unseen import left_out_calibration
-from model_training.recipes.familiarity import NEAR_SIMILARITY
+from model_training.recipes.familiarity import near_similarity
 from model_training.recipes.model_card import INTENDED_USE, model_card
 from model_training.recipes.reference import read_reference
 from model_training.recipes.report import RESULTS
@@ -136,7 +136,7 @@ def write_bundle(bench: Workbench, folder: Path) -> dict[str, float]:
             text_encoder=bench.embedder.encoder.spec,
             ecg_encoder=bench.network.encoder_spec,
             calibration=left_out_calibration(bench.run, read_calibration(bench)),
-            familiarity=FamiliaritySpec(near_similarity=NEAR_SIMILARITY),
+            familiarity=FamiliaritySpec(near_similarity=near_similarity(bench)),
             conditions=tuple(condition.id for condition in catalogue.conditions),
             conditions_digest=parts_digest(parts),
             trained_conditions=bench.recordings.conditions,

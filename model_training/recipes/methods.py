@@ -59,13 +59,16 @@ def train_ours(bench: Workbench, warm_up: Path) -> Scorer:
     if not bench.network_file.exists():
         Pretraining(bench).train_fusion(warmed(bench, warm_up)).save(bench.network_file)
     bench.network.restore(bench.network_file)
+    bench.remember(bench.network)
     return NetworkScorer(bench.network)
 
 
 def train_random(bench: Workbench) -> Scorer:
     """Our text-query head on an encoder that was never trained."""
     bench.network.encoder.requires_grad_(requires_grad=False)
-    return NetworkScorer(Pretraining(bench).train_fusion(bench.fixed))
+    network = Pretraining(bench).train_fusion(bench.fixed)
+    bench.remember(network)
+    return NetworkScorer(network)
 
 
 def _task(bench: Workbench, encoder: nn.Module, optimiser: OptimiserConfig) -> PeerTask:

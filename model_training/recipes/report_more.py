@@ -91,10 +91,11 @@ def render_ablations(results: Results) -> str:
     ]
     text = (
         f"## {title}\n\n"
-        f"Trained for {budget} epochs of the two phases, one seed: to be compared with one "
-        "another, not with the shipped model. Macro AUROC over all trained conditions; *against*: "
-        f"minus that of `{BASE}` on fold 9; *unseen wordings*: points lost on fold 10 when asked "
-        "by held-out wordings. A difference of less than about a point is within chance.\n\n"
+        "Variants of the configuration that conditions are left out with, `ptbxl_leave_out.yaml` "
+        f"(one branch), trained for {budget} epochs of the two phases, one seed: to be compared "
+        "with one another, not with the shipped model. Macro AUROC over all trained conditions; "
+        f"*against*: minus that of `{BASE}` on fold 9; *unseen wordings*: points lost on "
+        "fold 10 when asked by held-out wordings. A difference of less than about a point is within chance.\n\n"
         + table(head, rows)
     )
     if len(curve) > 1:

@@ -1,6 +1,5 @@
 """Sections of the report on conditions that were kept from training."""
 
-from model_training.recipes.familiarity import NEAR_SIMILARITY
 from model_training.recipes.report_tables import Results, Row, interval, missing, table
 
 _NAMES = {
@@ -83,7 +82,8 @@ def render_familiarity(results: Results) -> str:
         "## By familiarity\n\n"
         "*Known*: trained, every condition with a positive in fold 10. *Near* and *unseen*: kept "
         f"from training, with and without a trained condition whose text has a cosine similarity "
-        f"of at least {NEAR_SIMILARITY}.\n\n" + table(head, rows)
+        f"of at least {results.get('near_similarity')}: the bound that best tells wordings of "
+        "trained conditions from names of strangers.\n\n" + table(head, rows)
     )
 
 

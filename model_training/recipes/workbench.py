@@ -91,11 +91,16 @@ class Workbench:
 
     @cached_property
     def wordings(self) -> tuple[Tensor, Tensor]:
-        """Embeddings of the conditions' English wordings, and the number of what each means."""
-        spoken = [(condition.name, *condition.synonyms) for condition in self.conditions]
+        """Embeddings of the conditions' wordings, and the number of what each means."""
+        spoken = [(*condition.wordings, condition.description) for condition in self.conditions]
         texts = [wording for wordings in spoken for wording in wordings]
         meant = [number for number, wordings in enumerate(spoken) for _ in wordings]
         return torch.from_numpy(self.embedder.free_texts(texts)), torch.tensor(meant)
+
+    def remember(self, network: CardioQueryNetwork) -> None:
+        """Let a trained network recall what it is asked by all that the catalogue says of it."""
+        sharpness = self.run.config.wordings.recall_sharpness
+        network.fusion.memory.remember(*self.wordings, sharpness)
 
     @cached_property
     def targets(self) -> Tensor:
@@ -187,7 +192,7 @@ def restored_workbench(run: Run) -> Workbench:
     bench = open_workbench(run)
     bench.network.restore(bench.network_file)
     bench.fixed.restore(bench.fixed_file)
-    bench.network.fusion.memory.remember(*bench.wordings)
+    bench.remember(bench.network)
     return bench
 
 

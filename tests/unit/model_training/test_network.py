@@ -128,6 +128,24 @@ def test_a_remembered_wording_recalls_what_it_means_and_leaves_the_others(networ
         torch.testing.assert_close(memory(features, measured, memory.keys), before)
 
 
+def test_a_query_between_two_wordings_is_told_apart_as_sharply_as_is_asked(network, windows):
+    memory = network.fusion.memory
+    features, measured = parts(network, windows)
+    wordings = torch.linalg.qr(torch.randn(TEXT_DIMENSION, 2))[0].T
+    between = torch.nn.functional.normalize(2 * wordings[:1] + wordings[1:], dim=-1)
+    with torch.no_grad():
+        memory.adapter.weight.zero_()
+        memory.keys.zero_()
+        memory.remember(wordings, torch.tensor([0, 1]), sharpness=1000.0)
+        first, second = memory(features, measured, wordings).T
+        sharp = memory(features, measured, between)[:, 0]
+        memory.remember(wordings, torch.tensor([0, 1]), sharpness=1e-6)
+        even = memory(features, measured, between)[:, 0]
+    torch.testing.assert_close(sharp, first, atol=1e-3, rtol=0)
+    assert not torch.allclose(first, second, atol=1e-2)
+    assert not torch.allclose(even, first, atol=1e-3)
+
+
 def test_a_sign_is_answered_by_what_is_measured(network, windows):
     signs = network.signs(windows)
     _, measured = parts(network, windows)
