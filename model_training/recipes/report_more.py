@@ -95,8 +95,8 @@ def render_ablations(results: Results) -> str:
         f"(one branch), trained for {budget} epochs of the two phases, one seed: to be compared "
         "with one another, not with the shipped model. Macro AUROC over all trained conditions; "
         f"*against*: minus that of `{BASE}` on fold 9; *unseen wordings*: points lost on "
-        "fold 10 when asked by held-out wordings. A difference of less than about a point is within chance.\n\n"
-        + table(head, rows)
+        "fold 10 when asked by held-out wordings. A difference of less than about a point "
+        "is within chance.\n\n" + table(head, rows)
     )
     if len(curve) > 1:
         text += "\n\n" + table(
