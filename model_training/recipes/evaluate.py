@@ -24,18 +24,16 @@ from model_training.metrics import (
 )
 from model_training.recipes.ablate import read_ablations
 from model_training.recipes.calibrate import read_calibration
+from model_training.recipes.calibrate_unseen import evaluate_unseen_calibration
 from model_training.recipes.config import read_run
 from model_training.recipes.evaluate_external import evaluate_external
 from model_training.recipes.evaluate_probes import RANDOM, evaluate_probes, probe_logits
 from model_training.recipes.evaluate_unseen import (
     MIN_POSITIVES,
-    LeftOutAnswers,
     by_familiarity,
     evaluate_unseen,
-    left_out_calibration,
     per_condition,
     read_left_out,
-    unseen_calibration_error,
 )
 from model_training.recipes.evaluate_wordings import evaluate_wordings, unseen_wordings
 from model_training.recipes.familiarity import near_similarity
@@ -134,22 +132,13 @@ def evaluate_left_out(
         "near_similarity": near_similarity(bench),
         "unseen_familiarity": by_familiarity(fold_10, near_similarity(bench)),
         "unseen_conditions": per_condition(fold_10, str(best) if best else None, known),
-        "unseen_calibration": _unseen_calibration(bench, fold_10, groups),
+        "unseen_calibration": evaluate_unseen_calibration(TestFold(bench), groups),
     }
     for name, parts in (("unseen_fold_9", ["fold 9"]), ("unseen_external", None)):
         answers = read_left_out(run, parts, groups)
         if answers is not None and answers.tested(1).conditions:
             found[name] = evaluate_unseen(answers, least=1)
     return found
-
-
-def _unseen_calibration(
-    bench: Workbench, fold_10: LeftOutAnswers, groups: Sequence[Group]
-) -> dict[str, object]:
-    """The error of what fold 9 of the left-out conditions says, and without it."""
-    known = read_calibration(bench)
-    fitted = left_out_calibration(bench.run, known, groups)
-    return unseen_calibration_error(fold_10, {"ece": fitted, "ece_as_known": known})
 
 
 def evaluate(bench: Workbench, groups: Sequence[Group] = GROUPS) -> dict[str, object]:

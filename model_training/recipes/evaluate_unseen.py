@@ -11,18 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_core.calibration import Calibration
 from ecg_core.conditions import Catalogue
-from model_training.calibration import fit_unseen_calibration
-from model_training.leave_out import GROUPS, Group
+from model_training.leave_out import Group
 from model_training.metrics import (
     auroc,
-    expected_calibration_error,
     macro_result,
     mean_over_classes,
 )
 from model_training.recipes.config import Run
-from model_training.recipes.leave_out import Asked, leave_out_file, run_with_left_out
+from model_training.recipes.leave_out import Asked, leave_out_file
 from model_training.recipes.methods import ABLATIONS, METHODS
 from model_training.significance import delong, paired_bootstrap
 
@@ -38,7 +35,6 @@ class LeftOutAnswers:
         conditions: Ids.
         nearest: For each the trained condition that came closest.
         similarity: How close, shape (condition,).
-        similarity_by_signs: The same of the query that asks by signs.
         labels: Shape (recording, condition); NaN where nothing is said.
         by_signs: By method: asked by signs, or else by name and description.
         logits: By method, shape (recording, condition).
@@ -47,7 +43,6 @@ class LeftOutAnswers:
     conditions: tuple[str, ...]
     nearest: tuple[str, ...]
     similarity: NDArray[np.float32]
-    similarity_by_signs: NDArray[np.float32]
     labels: NDArray[np.float32]
     by_signs: Mapping[str, bool]
     logits: Mapping[str, NDArray[np.float32]]
@@ -59,7 +54,6 @@ class LeftOutAnswers:
             tuple(self.conditions[column] for column in columns),
             tuple(self.nearest[column] for column in columns),
             self.similarity[columns],
-            self.similarity_by_signs[columns],
             self.labels[:, columns],
             self.by_signs,
             {name: logits[:, columns] for name, logits in self.logits.items()},
@@ -90,7 +84,6 @@ def read_left_out(
         tuple(name for group in asked[OURS] for name in group.conditions),
         tuple(name for group in asked[OURS] for name in group.nearest),
         np.concatenate([group.similarity for group in asked[OURS]]),
-        np.concatenate([group.similarity_by_signs for group in asked[OURS]]),
         _side_by_side([group.labels[row] for group, row in zip(asked[OURS], rows, strict=True)]),
         by_signs,
         {
@@ -159,42 +152,6 @@ def evaluate_unseen(answers: LeftOutAnswers, least: int = MIN_POSITIVES) -> dict
         row |= {"best_peer": best, "best_peer_auroc": peers[best]["auroc"]}
         row |= {"ahead": ahead.rounded(), "p_value": round(ahead.p_value, 4)}
     return row
-
-
-def left_out_calibration(
-    run: Run, known: Calibration, groups: Sequence[Group] = GROUPS
-) -> Calibration:
-    """With what fold 9 says of conditions that were left out; unchanged if none were.
-
-    Args:
-        run: The run, or the one whose leave-out run it has.
-        known: Of the trained conditions; this stays.
-        groups: Which were left out.
-    """
-    answers = read_left_out(run_with_left_out(run), ["fold 9"], groups)
-    if answers is None:
-        return known
-    logits = answers.logits[OURS].astype(float)
-    return fit_unseen_calibration(
-        known, logits, answers.labels.astype(float), answers.similarity_by_signs.astype(float)
-    )
-
-
-def unseen_calibration_error(
-    answers: LeftOutAnswers, calibrations: Mapping[str, Calibration]
-) -> dict[str, object]:
-    """Expected calibration error on left-out conditions, under each calibration."""
-    said = ~np.isnan(answers.labels)
-    similarities = np.broadcast_to(answers.similarity_by_signs, said.shape)[said]
-    labels, logits = answers.labels[said] == 1, answers.logits[OURS][said].astype(float)
-    known = np.zeros(labels.shape, dtype=bool)
-    errors = {
-        name: round(
-            expected_calibration_error(labels, c.probabilities(logits, known, similarities)), 4
-        )
-        for name, c in calibrations.items()
-    }
-    return {**errors, "pairs": int(said.sum())}
 
 
 def by_familiarity(

@@ -27,9 +27,8 @@ from ecg_core.bundle import (
 )
 from ecg_core.conditions import Catalogue
 from model_training.onnx_export import export_graph, largest_difference, store_weights_as_int8
-from model_training.recipes.calibrate import read_calibration
+from model_training.recipes.calibrate_unseen import unseen_calibration
 from model_training.recipes.config import read_run
-from model_training.recipes.evaluate_unseen import left_out_calibration
 from model_training.recipes.familiarity import near_similarity
 from model_training.recipes.model_card import INTENDED_USE, model_card
 from model_training.recipes.reference import read_reference
@@ -135,7 +134,7 @@ def write_bundle(bench: Workbench, folder: Path) -> dict[str, float]:
             prompts=config.prompts,
             text_encoder=bench.embedder.encoder.spec,
             ecg_encoder=bench.network.encoder_spec,
-            calibration=left_out_calibration(bench.run, read_calibration(bench)),
+            calibration=unseen_calibration(bench),
             familiarity=FamiliaritySpec(near_similarity=near_similarity(bench)),
             conditions=tuple(condition.id for condition in catalogue.conditions),
             conditions_digest=parts_digest(parts),

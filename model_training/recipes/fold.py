@@ -22,6 +22,7 @@ class TestFold:
 
     def __init__(self, bench: Workbench, number: int = TEST_FOLD) -> None:
         self.bench = bench
+        self.number = number
         self.catalogue = Catalogue.load()
         recordings = bench.recordings
         self.rows = recordings.rows(number)

@@ -164,16 +164,10 @@ def _calibration(results: Results) -> str:
         f"condition in fold 10: **{row['ece']}** after temperature and bias fitted on fold 9, "
         f"{row['ece_uncalibrated']} before."
     )
-    if "unseen_calibration" in results:
-        unseen = results["unseen_calibration"]
-        text += (
-            f" For conditions that were kept from training it is **{unseen['ece']}** over "
-            f"{unseen['pairs']} pairs, by a temperature, a bias and a weight of the similarity to "
-            "the nearest trained condition, fitted on fold 9 of those conditions; "
-            f"{unseen['ece_as_known']} if they are taken as known ones."
-        )
     if "abstention" not in row:
         return text + "\n\n" + not_measured("evaluate")
+    if results.get("unseen_calibration"):
+        text += "\n\n" + _unseen_calibration(results["unseen_calibration"])
     surest: list[Row] = [
         (f"{100 * point['coverage']:.0f} %", f"{100 * point['error']:.2f} %")
         for point in row["abstention"]
@@ -184,4 +178,23 @@ def _calibration(results: Results) -> str:
         "often. Most pairs are a condition that is absent, and easily seen to be.\n\n"
         + table(("answered", "wrong"), surest)
         + "\n\n![abstention](plots/abstention.png)"
+    )
+
+
+_ASKED = {
+    "by_signs": "left-out conditions, asked by signs",
+    "by_name": "left-out conditions, asked by name",
+    "in_other_words": "trained conditions in held-out words",
+}
+
+
+def _unseen_calibration(ways: Results) -> str:
+    rows: list[Row] = [
+        (_ASKED[name], row["pairs"], row["ece"], row["ece_as_known"]) for name, row in ways.items()
+    ]
+    return (
+        "What is not known gets a temperature, a bias and a weight of its similarity to the "
+        "nearest trained condition, fitted on fold 9 of left-out conditions and of trained ones in "
+        "other words. The calibration error on fold 10:\n\n"
+        + table(("asked", "pairs", "calibration error", "if taken as known"), rows)
     )

@@ -1,0 +1,104 @@
+"""Calibration of what was not trained, by how close it comes to what was.
+
+Three ways to ask for something unknown are fitted together on fold 9, each with the same weight:
+left-out conditions by their signs, the same by name as a free text would, and trained conditions in
+other words, as if no catalogue knew them. Nothing is fitted without a leave-out run.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ecg_core.calibration import Calibration
+from model_training.calibration import Answers, fit_unseen_calibration
+from model_training.data.ptbxl import VALIDATION_FOLD
+from model_training.leave_out import GROUPS, Group
+from model_training.metrics import expected_calibration_error
+from model_training.recipes.calibrate import read_calibration
+from model_training.recipes.config import Run
+from model_training.recipes.evaluate_unseen import OURS
+from model_training.recipes.evaluate_wordings import Wordings, unseen_wordings
+from model_training.recipes.fold import TestFold
+from model_training.recipes.leave_out import Asked, leave_out_file, run_with_left_out
+from model_training.recipes.workbench import Workbench
+
+
+def unseen_calibration(bench: Workbench, groups: Sequence[Group] = GROUPS) -> Calibration:
+    """The run's calibration, with that of what was not trained if conditions were left out.
+
+    Raises:
+        FileNotFoundError: The run was not calibrated.
+    """
+    known = read_calibration(bench)
+    left_out = _left_out(run_with_left_out(bench.run), VALIDATION_FOLD, groups)
+    if not left_out:
+        return known
+    fold = TestFold(bench, VALIDATION_FOLD)
+    worded = in_other_words(fold, lambda c: (*c.synonyms, *c.german))
+    return fit_unseen_calibration(known, [*left_out.values(), worded])
+
+
+def _left_out(run: Run, fold: int, groups: Sequence[Group]) -> Mapping[str, Answers]:
+    """Of our method, by how it was asked; empty unless every group was left out."""
+    files = [leave_out_file(run, group.name, OURS) for group in groups]
+    if not all(file.exists() for file in files):
+        return {}
+    asked = [Asked.load(file) for file in files]
+    parts = [(group, group.part(f"fold {fold}")) for group in asked]
+    targets = np.concatenate([group.labels[rows] for group, rows in parts], axis=1)
+    return {
+        "by_signs": Answers(
+            np.concatenate([group.logits_by_signs[rows] for group, rows in parts], axis=1),
+            targets,
+            np.concatenate([group.similarity_by_signs for group in asked]),
+        ),
+        "by_name": Answers(
+            np.concatenate([group.logits[rows] for group, rows in parts], axis=1),
+            targets,
+            np.concatenate([group.similarity for group in asked]),
+        ),
+    }
+
+
+def in_other_words(fold: TestFold, wordings: Wordings) -> Answers:
+    """Trained conditions, each asked by other wordings as free texts past the catalogue."""
+    bench = fold.bench
+    worded = [wordings(condition) for condition in bench.conditions]
+    embedded = bench.embedder.free_texts([text for texts in worded for text in texts])
+    return Answers(
+        fold.logits(embedded),
+        np.repeat(fold.targets, [len(texts) for texts in worded], axis=1),
+        (embedded @ bench.canonical.numpy().T).max(axis=1),
+    )
+
+
+def evaluate_unseen_calibration(
+    fold: TestFold, groups: Sequence[Group] = GROUPS
+) -> dict[str, object]:
+    """Expected calibration error by how something unknown is asked; empty without left-out ones.
+
+    Args:
+        fold: A trained network's; fold 10.
+        groups: What was left out.
+    """
+    held_out = unseen_wordings()
+    ways = _left_out(run_with_left_out(fold.bench.run), fold.number, groups)
+    if not ways:
+        return {}
+    ways = {**ways, "in_other_words": in_other_words(fold, lambda c: held_out.get(c.id, ()))}
+    known, fitted = read_calibration(fold.bench), unseen_calibration(fold.bench, groups)
+    return {
+        name: {
+            "ece": _error(answers, fitted),
+            "ece_as_known": _error(answers, known),
+            "pairs": int((~np.isnan(answers.targets)).sum()),
+        }
+        for name, answers in ways.items()
+    }
+
+
+def _error(answers: Answers, calibration: Calibration) -> float:
+    logits, labels, similarities = answers.said
+    known = np.zeros(labels.shape, dtype=bool)
+    probabilities = calibration.probabilities(logits, known, similarities)
+    return round(expected_calibration_error(labels == 1, probabilities), 4)
