@@ -165,7 +165,7 @@ class ConditionMemory(nn.Module):
         """
         keys = torch.cat([self.keys, self.wordings])
         similarity = self._adapted(query_embeddings) @ self._adapted(keys).T
-        recalled = (similarity * self.log_sharpness.double().exp()).softmax(dim=-1).float()
+        recalled = (similarity * self.log_sharpness.double().exp()).softmax(dim=-1)
         known = self.outputs(features)
         if measured.shape[1]:
             conditions = known.shape[1]
@@ -173,7 +173,8 @@ class ConditionMemory(nn.Module):
             known = known * (1 - share) + measured[:, :conditions] * share
             known = torch.cat([known, measured[:, conditions:]], dim=1)
         known = torch.cat([known, known[:, self.meant]], dim=1)
-        logits: Tensor = known @ recalled.T
+        # A sum over more than a thousand wordings: its rounding, too, would be seen.
+        logits: Tensor = (known.double() @ recalled.T).float()
         return logits
 
 
