@@ -35,7 +35,7 @@ from model_training.recipes.evaluate_unseen import (
     per_condition,
     read_left_out,
 )
-from model_training.recipes.evaluate_wordings import evaluate_wordings, unseen_wordings
+from model_training.recipes.evaluate_wordings import ENGLISH, evaluate_wordings, unseen_wordings
 from model_training.recipes.familiarity import near_similarity
 from model_training.recipes.fold import TestFold
 from model_training.recipes.leave_out import run_with_left_out
@@ -153,6 +153,8 @@ def evaluate(bench: Workbench, groups: Sequence[Group] = GROUPS) -> dict[str, ob
         "abbreviations": evaluate_wordings(fold, lambda c: c.abbreviations),
         "german": evaluate_wordings(fold, lambda c: c.german),
         "held_out": evaluate_wordings(fold, lambda c: held_out.get(c.id, ())),
+        "held_out_english": evaluate_wordings(fold, lambda c: held_out.get(c.id, ())[:ENGLISH]),
+        "held_out_german": evaluate_wordings(fold, lambda c: held_out.get(c.id, ())[ENGLISH:]),
     }
     return {
         "model": {"name": bench.run.config.name, "version": bench.run.config.version},

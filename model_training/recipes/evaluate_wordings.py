@@ -10,6 +10,8 @@ from ecg_core.conditions import Condition
 from model_training.metrics import auroc
 from model_training.recipes.fold import TestFold
 
+ENGLISH = 2  # of each condition's held-out wordings; those behind them are German
+
 Wordings = Callable[[Condition], Sequence[str]]
 
 
@@ -44,7 +46,7 @@ def evaluate_wordings(fold: TestFold, wordings: Wordings) -> dict[str, float]:
 
 
 def unseen_wordings() -> Mapping[str, Sequence[str]]:
-    """Held-out wordings: in no training wording and not in the catalogue."""
+    """Held-out wordings by condition: in no training wording and not in the catalogue."""
     found: dict[str, Sequence[str]] = {}
     for file in sorted(resources.files("model_training.data").iterdir(), key=lambda f: f.name):
         if file.name.startswith("unseen_wordings") and file.name.endswith(".toml"):

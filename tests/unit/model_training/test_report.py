@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 from model_training.recipes.config import load_config
-from model_training.recipes.evaluate_wordings import unseen_wordings
+from model_training.recipes.evaluate_wordings import ENGLISH, unseen_wordings
 from model_training.recipes.model_card import INTENDED_USE, model_card
 from model_training.recipes.report import RESULTS, render_results
 
@@ -26,3 +26,4 @@ def test_held_out_wordings_are_there_for_both_files():
     wordings = unseen_wordings()
     assert "atrial-fibrillation" in wordings
     assert "inferior-myocardial-infarction" in wordings
+    assert all(len(texts) == ENGLISH + 1 for texts in wordings.values())
