@@ -50,6 +50,9 @@ def model_card(
             "licence": config.text_encoder.licence,
             "attribution": "Wang W, et al. MiniLM (2020); Reimers N, Gurevych I. Sentence-BERT "
             "(2019)",
+            "adapted_to": "wordings of ECG conditions and signs, from text alone"
+            if config.text_adaptation
+            else None,
         },
         "trained_conditions": list(trained_conditions),
         "limits": [
