@@ -30,8 +30,12 @@ def small() -> dict[str, Any]:
     config["name"] = "small"
     config["ecg_encoder"] |= {"width": 8, "branches": 1, "branch_dimension": 32}
     config["fusion"] |= {"dimension": 32, "layers": 1, "feed_forward": 32, "adapter": 32}
-    for phase in ("warm_up", "fusion_training"):
-        config[phase]["epochs"] = 1
+    for phase in (
+        config["warm_up"],
+        config["fusion_training"],
+        config["text_adaptation"]["training"],
+    ):
+        phase["epochs"] = 1
     return config
 
 
