@@ -20,9 +20,10 @@ from torch.nn import functional
 
 from ecg_core.prompts import PromptTemplates
 from model_training.adaptation_config import TextAdaptationConfig
-from model_training.fitting import fit, seed_everything
+from model_training.fitting import FitOptions, Ranks, fit, seed_everything
 from model_training.models.text_config import TextEncoderConfig
 from model_training.models.text_encoder import TextEncoder
+from model_training.models.weights import save_atomically
 
 _HELD_OUT = 10  # every so manieth wording is for validation
 
@@ -82,12 +83,11 @@ def adapted_text_encoder(
     )
     path = cache / f"text-encoder-{hashlib.sha256(key.encode()).hexdigest()[:16]}.pt"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
         seed_everything(seed)
-        adapted = _adapt(config, adaptation, prompts, meanings, path.with_suffix(".csv"))
-        partial = path.with_suffix(".partial")
-        torch.save(adapted, partial)
-        partial.rename(path)
+        save_atomically(
+            _adapt(config, adaptation, prompts, meanings, path.with_suffix(".csv")), path
+        )
     return TextEncoder(config, torch.load(path, weights_only=True))
 
 
@@ -119,7 +119,9 @@ def _adapt(
         module.eval()
         return float(_loss(module, adaptation, held_out, [w.text for w in held_out]))
 
-    trained = fit(module, adaptation.training, rows, loss_of, validate, log)
+    # One process for itself: the others wait for what it keeps.
+    alone = FitOptions(ranks=Ranks())
+    trained = fit(module, adaptation.training, rows, loss_of, validate, log, alone)
     weights: dict[str, Tensor] = trained.encoder.backbone.state_dict()
     return weights
 

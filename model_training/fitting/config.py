@@ -9,6 +9,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from model_training.fitting.ranks import Ranks
+
 CPU = torch.device("cpu")
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -53,6 +55,7 @@ class FitOptions:
             that its loss is the mean of. By default, its recordings.
         belongs_to: What else a checkpoint must agree in, such as a digest of the run's
             configuration and labels.
+        ranks: The processes that share the work; all that `torchrun` started unless given.
     """
 
     device: torch.device = CPU
@@ -61,6 +64,7 @@ class FitOptions:
     tensorboard: Path | None = None
     weight_of: Callable[[Tensor], float] = len
     belongs_to: str = ""
+    ranks: Ranks | None = None
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype:

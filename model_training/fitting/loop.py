@@ -57,7 +57,8 @@ def fit(
         ValueError: There are too few rows for a batch, or parts for its recordings; the
             checkpoint is another run's.
     """
-    phase = _Phase(module, config, rows, options or FitOptions(), Ranks.current())
+    options = options or FitOptions()
+    phase = _Phase(module, config, rows, options, options.ranks or Ranks.current())
     phase.resume()
     shown = FitLog(
         log, phase.options.tensorboard,

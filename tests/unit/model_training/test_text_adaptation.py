@@ -1,32 +1,34 @@
 """The text encoder learns which wordings mean the same, from text alone."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from ecg_core.conditions import Catalogue
-from ecg_core.prompts import PromptTemplates
-from model_training.adaptation_config import TextAdaptationConfig
 from model_training.entities.masking import LeftOut
-from model_training.fitting import OptimiserConfig
-from model_training.models.text_config import TextEncoderConfig
 from model_training.models.text_encoder import TextEncoder
 from model_training.recipes.workbench import meanings
 from model_training.text_adaptation import adapted_text_encoder
+from tests.unit.model_training.adaptation_program import (
+    ADAPTATION,
+    MEANINGS,
+    PROMPTS,
+    WORDS,
+    adapt,
+    tiny_encoder,
+)
 from tests.unit.model_training.one_thread import one_thread  # noqa: F401
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+PROGRAM = Path(__file__).with_name("adaptation_program.py")
+REPOSITORY = Path(__file__).resolve().parents[3]
 
-WORDS = ("flutter", "saw", "tooth", "waves", "rapid", "infarct", "scar", "necrosis", "dead", "wall")
-MEANINGS = (WORDS[:5], WORDS[5:])
-ADAPTATION = TextAdaptationConfig(
-    training=OptimiserConfig(
-        epochs=60, batch_size=4, learning_rate=0.005, weight_decay=0.0, ema_decay=0.9
-    ),
-    word_dropout=0.0,
-)
-PROMPTS = PromptTemplates(templates=("{term}",))
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +43,7 @@ def config(tmp_path_factory):
     BertModel(BertConfig(vocab_size=len(vocabulary), intermediate_size=32, **size)).save_pretrained(
         folder
     )
-    return TextEncoderConfig(
-        name="tiny", source=str(folder), pooling="mean", max_tokens=8, licence="MIT"
-    )
+    return tiny_encoder(folder)
 
 
 def closeness(encoder):
@@ -58,6 +58,24 @@ def test_wordings_that_mean_the_same_come_together(config, tmp_path):
     assert closeness(adapted) > closeness(plain) + 0.2
     assert adapted.fingerprint != plain.fingerprint
     assert not any(parameter.requires_grad for parameter in adapted.parameters())
+
+
+def test_processes_side_by_side_get_what_one_gets(config, tmp_path):
+    alone, side_by_side = tmp_path / "alone", tmp_path / "side-by-side"
+    side_by_side.mkdir()
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
+    program = [*launcher, "--nproc-per-node", "2", PROGRAM, config.source, side_by_side]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "GLOO_SOCKET_IFNAME": "lo"}
+    subprocess.run(
+        [sys.executable, *map(str, program)],
+        env=environment | {"OMP_NUM_THREADS": "1"},
+        cwd=REPOSITORY,
+        check=True,
+        timeout=300,
+    )
+    expected = adapt(config.source, alone).fingerprint
+    said = [(side_by_side / f"fingerprint-{rank}").read_text() for rank in (0, 1)]
+    assert said == [expected, expected]
 
 
 def test_it_is_adapted_once_and_anew_for_other_texts(config, tmp_path):
