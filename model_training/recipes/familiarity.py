@@ -11,8 +11,7 @@ def near_similarity(bench: Workbench) -> float:
 
     Strangers are the names of the catalogue's other conditions, but for those that are broader or
     narrower than a trained one. Chosen by Youden's index (1950), to two places. It labels a finding
-    and changes no probability, and similar is not the same: "ventricular fibrillation" comes close
-    to "atrial fibrillation".
+    and changes no probability, and similar is not the same.
     """
     catalogue, trained = Catalogue.load(), set(bench.recordings.conditions)
     lines = {c.id: {c.id, *(a.id for a in catalogue.ancestors(c.id))} for c in catalogue.conditions}
