@@ -45,15 +45,7 @@ def model_card(
                 "licence": "MIT",
             },
         ],
-        "text_encoder": {
-            "name": config.text_encoder.name,
-            "licence": config.text_encoder.licence,
-            "attribution": "Wang W, et al. MiniLM (2020); Reimers N, Gurevych I. Sentence-BERT "
-            "(2019)",
-            "adapted_to": "wordings of ECG conditions and signs, from text alone"
-            if config.text_adaptation
-            else None,
-        },
+        "text_encoder": _text_encoder(config),
         "trained_conditions": list(trained_conditions),
         "limits": [
             "Trained on recordings of one German hospital group (1989-1996, Schiller devices); "
@@ -69,6 +61,16 @@ def model_card(
         ],
         "evaluation": None if results is None else _evaluation(results),
         **watched,
+    }
+
+
+def _text_encoder(config: RunConfig) -> dict[str, object]:
+    adapted_to = "wordings of ECG conditions and signs, from text alone"
+    return {
+        "name": config.text_encoder.name,
+        "licence": config.text_encoder.licence,
+        "attribution": "Wang W, et al. MiniLM (2020); Reimers N, Gurevych I. Sentence-BERT (2019)",
+        "adapted_to": adapted_to if config.text_adaptation else None,
     }
 
 
