@@ -10,7 +10,6 @@ wordings' embeddings; the loss is the cross-entropy of a softmax over the protot
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +25,6 @@ from model_training.models.text_encoder import TextEncoder
 from model_training.models.weights import save_atomically
 
 _HELD_OUT = 10  # every so manieth wording is for validation
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """A text, and the number of what it means."""
-
-    text: str
-    meant: int
 
 
 class _WithPrototypes(nn.Module):
@@ -104,37 +95,29 @@ def _adapt(
     for part in (encoder.backbone.encoder, encoder.backbone.embeddings.LayerNorm):
         part.requires_grad_(requires_grad=True)
     module = _WithPrototypes(encoder, torch.from_numpy(np.stack(means)))
-    wordings = [Wording(text, number) for number, texts in enumerate(meanings) for text in texts]
-    places = np.arange(len(wordings))
-    rows, held_out = places[places % _HELD_OUT != 1], wordings[1::_HELD_OUT]
+    texts = [text for group in meanings for text in group]
+    meant = torch.tensor([number for number, group in enumerate(meanings) for _ in group])
+    places = np.arange(len(texts))
+    rows, held_out = places[places % _HELD_OUT != 1], torch.from_numpy(places[1::_HELD_OUT])
+
+    def loss(module: _WithPrototypes, asked: Sequence[str], batch: Tensor) -> Tensor:
+        cosines = module(asked, adaptation.max_tokens)
+        return functional.cross_entropy(cosines / adaptation.temperature, meant[batch])
 
     def loss_of(module: _WithPrototypes, batch: Tensor) -> Tensor:
-        drawn = [wordings[row] for row in batch.tolist()]
-        return _loss(
-            module, adaptation, drawn, [_varied(w.text, prompts, adaptation) for w in drawn]
-        )
+        varied = [_varied(texts[row], prompts, adaptation) for row in batch.tolist()]
+        return loss(module, varied, batch)
 
     @torch.inference_mode()
     def validate(module: _WithPrototypes) -> float:
         module.eval()
-        return float(_loss(module, adaptation, held_out, [w.text for w in held_out]))
+        return float(loss(module, [texts[row] for row in held_out.tolist()], held_out))
 
     # One process for itself: the others wait for what it keeps.
     alone = FitOptions(ranks=Ranks())
     trained = fit(module, adaptation.training, rows, loss_of, validate, log, alone)
     weights: dict[str, Tensor] = trained.encoder.backbone.state_dict()
     return weights
-
-
-def _loss(
-    module: _WithPrototypes,
-    adaptation: TextAdaptationConfig,
-    wordings: Sequence[Wording],
-    texts: Sequence[str],
-) -> Tensor:
-    cosines = module(texts, adaptation.max_tokens)
-    meant = torch.tensor([wording.meant for wording in wordings])
-    return functional.cross_entropy(cosines / adaptation.temperature, meant)
 
 
 def _varied(text: str, prompts: PromptTemplates, adaptation: TextAdaptationConfig) -> str:

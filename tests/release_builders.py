@@ -13,8 +13,25 @@ from scipy.io import savemat
 from ecg_core.leads import LEADS
 from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.recording import Recording
-from model_training.data.store import StoreRequest
+from model_training.data.store import StoreManifest, StoreRequest
+from model_training.data.store.layout import FORMAT_VERSION, INDEX, MANIFEST, sha256_of
 from tests.builders import make_recording, make_wfdb
+
+
+def finish_store(folder: Path, spec: PreprocessingSpec, recordings: int, **stated: Any) -> None:
+    """The manifest of a store whose index and windows were written by hand."""
+    usual = {"release": "mimic-iv-ecg", "sample_type": "float32", "listed": recordings}
+    manifest = StoreManifest(
+        format_version=FORMAT_VERSION,
+        plan="",
+        preprocessing=spec,
+        recordings=recordings,
+        longer_than_window=0,
+        index_sha256=sha256_of(folder / INDEX),
+        shards=(),
+        **{**usual, "left_out": {}, **stated},
+    )
+    (folder / MANIFEST).write_text(manifest.model_dump_json())
 
 
 def write_record(

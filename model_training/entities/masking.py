@@ -46,9 +46,14 @@ class LeftOut:
 
         Wordings that name a left-out condition go too.
         """
-        if condition.id in self.conditions:
-            return ()
-        return tuple(wording for wording in condition.wordings if not self.is_mentioned(wording))
+        return self.training_texts(condition, condition.wordings)
+
+    def training_texts(self, condition: Condition, texts: Iterable[str]) -> tuple[str, ...]:
+        """Those of a condition's texts that may be trained on, as its wordings."""
+        return () if condition.id in self.conditions else self._unmentioning(texts)
+
+    def _unmentioning(self, texts: Iterable[str]) -> tuple[str, ...]:
+        return tuple(text for text in texts if not self.is_mentioned(text))
 
     def redacted(self, condition: Condition) -> Condition:
         """A condition that is trained on, without the texts that name a left-out one.
@@ -56,16 +61,12 @@ class LeftOut:
         Its name stays: that it has one is no label of the other. A description that names a
         left-out condition becomes the name.
         """
-
-        def kept(texts: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(text for text in texts if not self.is_mentioned(text))
-
         described = condition.description
         return condition.model_copy(
             update={
-                "synonyms": kept(condition.synonyms),
-                "abbreviations": kept(condition.abbreviations),
-                "german": kept(condition.german),
+                "synonyms": self._unmentioning(condition.synonyms),
+                "abbreviations": self._unmentioning(condition.abbreviations),
+                "german": self._unmentioning(condition.german),
                 "description": condition.name if self.is_mentioned(described) else described,
             }
         )

@@ -252,10 +252,10 @@ def masked_binary_cross_entropy(
     """
     known = ~targets.isnan()
     weight = None if weights is None else weights.expand_as(targets)[known]
-    if positive_weights is None:
-        return functional.binary_cross_entropy_with_logits(logits[known], targets[known], weight)
-    moved = (logits + positive_weights.log())[known]
-    more = positive_weights.expand_as(targets)[known]
+    more = None
+    if positive_weights is not None:
+        logits = logits + positive_weights.log()
+        more = positive_weights.expand_as(targets)[known]
     return functional.binary_cross_entropy_with_logits(
-        moved, targets[known], weight, pos_weight=more
+        logits[known], targets[known], weight, pos_weight=more
     )

@@ -19,7 +19,7 @@ from model_training.recipes.config import Run
 from model_training.recipes.evaluate_unseen import OURS
 from model_training.recipes.evaluate_wordings import Wordings, unseen_wordings
 from model_training.recipes.fold import TestFold
-from model_training.recipes.leave_out import Asked, leave_out_file, run_with_left_out
+from model_training.recipes.leave_out import read_asked, run_with_left_out
 from model_training.recipes.workbench import Workbench
 
 
@@ -40,23 +40,14 @@ def unseen_calibration(bench: Workbench, groups: Sequence[Group] = GROUPS) -> Ca
 
 def _left_out(run: Run, fold: int, groups: Sequence[Group]) -> Mapping[str, Answers]:
     """Of our method, by how it was asked; empty unless every group was left out."""
-    files = [leave_out_file(run, group.name, OURS) for group in groups]
-    if not all(file.exists() for file in files):
+    asked = read_asked(run, OURS, groups)
+    if asked is None:
         return {}
-    asked = [Asked.load(file) for file in files]
-    parts = [(group, group.part(f"fold {fold}")) for group in asked]
-    targets = np.concatenate([group.labels[rows] for group, rows in parts], axis=1)
+    rows = asked.part(f"fold {fold}")
+    targets = asked.labels[rows]
     return {
-        "by_signs": Answers(
-            np.concatenate([group.logits_by_signs[rows] for group, rows in parts], axis=1),
-            targets,
-            np.concatenate([group.similarity_by_signs for group in asked]),
-        ),
-        "by_name": Answers(
-            np.concatenate([group.logits[rows] for group, rows in parts], axis=1),
-            targets,
-            np.concatenate([group.similarity for group in asked]),
-        ),
+        "by_signs": Answers(asked.logits_by_signs[rows], targets, asked.similarity_by_signs),
+        "by_name": Answers(asked.logits[rows], targets, asked.similarity),
     }
 
 

@@ -118,21 +118,22 @@ def evaluate_known(fold: TestFold) -> tuple[dict[str, object], dict[str, float]]
 
 
 def evaluate_left_out(
-    bench: Workbench, known: Mapping[str, float], groups: Sequence[Group]
+    fold: TestFold, known: Mapping[str, float], groups: Sequence[Group]
 ) -> dict[str, object]:
     """All that is said of conditions kept from training; empty if the run left none out."""
-    run = run_with_left_out(bench.run)
+    run = run_with_left_out(fold.bench.run)
     fold_10 = read_left_out(run, ["fold 10"], groups)
     if fold_10 is None or not fold_10.tested(MIN_POSITIVES).conditions:
         return {}
     unseen = evaluate_unseen(fold_10)
     best = unseen.get("best_peer")
+    near = near_similarity(fold.bench)
     found: dict[str, object] = {
         "unseen": {**unseen, "run": run.folder.name},
-        "near_similarity": near_similarity(bench),
-        "unseen_familiarity": by_familiarity(fold_10, near_similarity(bench)),
+        "near_similarity": near,
+        "unseen_familiarity": by_familiarity(fold_10, near),
         "unseen_conditions": per_condition(fold_10, str(best) if best else None, known),
-        "unseen_calibration": evaluate_unseen_calibration(TestFold(bench), groups),
+        "unseen_calibration": evaluate_unseen_calibration(fold, groups),
     }
     for name, parts in (("unseen_fold_9", ["fold 9"]), ("unseen_external", None)):
         answers = read_left_out(run, parts, groups)
@@ -169,7 +170,7 @@ def evaluate(bench: Workbench, groups: Sequence[Group] = GROUPS) -> dict[str, ob
         "seen_all_recordings": evaluate_sets(fold, probes[RANDOM][100], everyone=True),
         "known": known,
         "known_conditions": each,
-        **evaluate_left_out(bench, each, groups),
+        **evaluate_left_out(fold, each, groups),
         "external": evaluate_external(bench),
         "probe": evaluate_probes(fold, probes),
         # The target is about wordings that no list has; the others are there to compare.

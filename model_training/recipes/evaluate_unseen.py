@@ -13,13 +13,9 @@ from numpy.typing import NDArray
 
 from ecg_core.conditions import Catalogue
 from model_training.leave_out import Group
-from model_training.metrics import (
-    auroc,
-    macro_result,
-    mean_over_classes,
-)
+from model_training.metrics import auroc, macro_result, mean_over_classes
 from model_training.recipes.config import Run
-from model_training.recipes.leave_out import Asked, leave_out_file
+from model_training.recipes.leave_out import Asked, read_asked
 from model_training.recipes.methods import ABLATIONS, METHODS
 from model_training.significance import delong, paired_bootstrap
 
@@ -73,25 +69,20 @@ def read_left_out(
     A peer that lacks a group is left out. Ours is asked as the service asks; a peer in the way that
     suits it better on fold 9.
     """
-    files = {m: [leave_out_file(run, group.name, m) for group in groups] for m in METHODS}
-    done = [method for method in METHODS if all(file.exists() for file in files[method])]
-    if OURS not in done:
+    answers = {method: read_asked(run, method, groups) for method in METHODS}
+    asked = {method: answer for method, answer in answers.items() if answer is not None}
+    if OURS not in asked:
         return None
-    asked = {method: [Asked.load(file) for file in files[method]] for method in done}
-    rows = [_rows(group, parts) for group in asked[OURS]]
-    by_signs = {method: method == OURS or _is_better_by_signs(asked[method]) for method in done}
+    ours = asked[OURS]
+    rows = ~ours.part("fold 9", "fold 10") if parts is None else ours.part(*parts)
+    by_signs = {m: m == OURS or _is_better_by_signs(answer) for m, answer in asked.items()}
     return LeftOutAnswers(
-        tuple(name for group in asked[OURS] for name in group.conditions),
-        tuple(name for group in asked[OURS] for name in group.nearest),
-        np.concatenate([group.similarity for group in asked[OURS]]),
-        _side_by_side([group.labels[row] for group, row in zip(asked[OURS], rows, strict=True)]),
+        ours.conditions,
+        ours.nearest,
+        ours.similarity,
+        ours.labels[rows],
         by_signs,
-        {
-            method: _side_by_side(
-                [_logits(a, by_signs[method])[row] for a, row in zip(answers, rows, strict=True)]
-            )
-            for method, answers in asked.items()
-        },
+        {method: _logits(answer, by_signs[method])[rows] for method, answer in asked.items()},
     )
 
 
@@ -99,26 +90,13 @@ def _logits(asked: Asked, by_signs: bool) -> NDArray[np.float32]:
     return asked.logits_by_signs if by_signs else asked.logits
 
 
-def _is_better_by_signs(groups: Sequence[Asked]) -> bool:
+def _is_better_by_signs(asked: Asked) -> bool:
+    rows = asked.part("fold 9")
     by_name, by_signs = (
-        np.concatenate([_fold_9_areas(group, chosen) for group in groups])
+        mean_over_classes(auroc(asked.labels[rows], _logits(asked, chosen)[rows]))
         for chosen in (False, True)
     )
-    return bool(mean_over_classes(by_signs) > mean_over_classes(by_name))
-
-
-def _fold_9_areas(asked: Asked, by_signs: bool) -> NDArray[np.float64]:
-    rows = asked.part("fold 9")
-    return auroc(asked.labels[rows], _logits(asked, by_signs)[rows])
-
-
-def _rows(asked: Asked, parts: Sequence[str] | None) -> NDArray[np.bool_]:
-    inside = asked.part("fold 9", "fold 10")
-    return ~inside if parts is None else asked.part(*parts)
-
-
-def _side_by_side(columns: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    return np.concatenate(columns, axis=1)
+    return bool(by_signs > by_name)
 
 
 def evaluate_unseen(answers: LeftOutAnswers, least: int = MIN_POSITIVES) -> dict[str, object]:

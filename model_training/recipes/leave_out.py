@@ -8,6 +8,7 @@ Writes `leave_out/<group>/<method>.npz` of the run and skips what is there. No f
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,6 +77,25 @@ class Asked:
                 similarity_by_signs=stored["similarity_by_signs"],
             )
 
+    @staticmethod
+    def side_by_side(groups: Sequence["Asked"]) -> "Asked":
+        """Groups of conditions as one; they were asked on the same recordings."""
+
+        def columns(name: str) -> NDArray[np.float32]:
+            return np.concatenate([getattr(group, name) for group in groups], axis=-1)
+
+        return Asked(
+            ids=groups[0].ids,
+            parts=groups[0].parts,
+            conditions=tuple(name for group in groups for name in group.conditions),
+            logits=columns("logits"),
+            logits_by_signs=columns("logits_by_signs"),
+            labels=columns("labels"),
+            nearest=tuple(name for group in groups for name in group.nearest),
+            similarity=columns("similarity"),
+            similarity_by_signs=columns("similarity_by_signs"),
+        )
+
     def part(self, *parts: str) -> NDArray[np.bool_]:
         """Which recordings are in these parts."""
         return np.isin(self.parts, parts)
@@ -84,6 +104,14 @@ class Asked:
 def leave_out_file(run: Run, group: str, method: str) -> Path:
     """Where a method's answers of a group lie."""
     return run.folder / "leave_out" / group / f"{method}.npz"
+
+
+def read_asked(run: Run, method: str, groups: Sequence[Group]) -> Asked | None:
+    """A method's answers of all groups; None unless it has every one."""
+    files = [leave_out_file(run, group.name, method) for group in groups]
+    if not all(file.exists() for file in files):
+        return None
+    return Asked.side_by_side([Asked.load(file) for file in files])
 
 
 def run_with_left_out(run: Run) -> Run:

@@ -74,6 +74,7 @@ def train_random(bench: Workbench) -> Scorer:
 def _task(bench: Workbench, encoder: nn.Module, optimiser: OptimiserConfig) -> PeerTask:
     config = bench.run.config
     release = bench.run.shared / "ptb-xl"
+    pretraining = Pretraining(bench)
     return PeerTask(
         recordings=bench.recordings,
         reports=read_reports(release, bench.recordings, bench.left_out),
@@ -82,10 +83,10 @@ def _task(bench: Workbench, encoder: nn.Module, optimiser: OptimiserConfig) -> P
         encoder=encoder,
         feature_dimension=config.ecg_encoder.dimension,
         tokens=config.ecg_encoder.tokens(config.preprocessing.window_samples),
-        augment=Pretraining(bench).augment,
+        augment=pretraining.augment,
         canonical_share=config.wordings.canonical_share,
         noise=config.wordings.noise,
-        positive_weights=Pretraining(bench).positive_weights[: len(bench.conditions)],
+        positive_weights=pretraining.positive_weights[: len(bench.conditions)],
         optimiser=optimiser,
         log=bench.run.folder / "training.csv",
     )

@@ -46,9 +46,7 @@ _WITHOUT_SIGNS = Variant(
     "no measured signs beside the conditions",
     config=lambda c: c.model_copy(update={"signs": None}),
 )
-
-
-_WITHOUT_TEXT_ADAPTATION = Variant(
+_WITHOUT_ADAPTATION = Variant(
     "the text encoder is taken as it comes",
     config=lambda c: c.model_copy(update={"text_adaptation": None}),
 )
@@ -56,7 +54,6 @@ _WITHOUT_TEXT_ADAPTATION = Variant(
 
 def variants(config: RunConfig) -> Mapping[str, Variant]:
     """All variants of a configuration by name; the unchanged one first."""
-    has_adapted_texts = config.text_adaptation is not None
     return {
         BASE: Variant("nothing"),
         "no-adapter": Variant("no adapter on the query embeddings", bench=_without_adapter),
@@ -64,7 +61,6 @@ def variants(config: RunConfig) -> Mapping[str, Variant]:
             "every condition is always asked by its name and description",
             config=lambda c: _part(c, "wordings", canonical_share=1.0, noise=0.0),
         ),
-        **({"no-text-adaptation": _WITHOUT_TEXT_ADAPTATION} if has_adapted_texts else {}),
         "no-descriptions": Variant("conditions have no description", bench=_WithoutDescriptions.of),
         "no-lead-dropout": Variant(
             "no lead is dropped from training windows",
@@ -78,6 +74,7 @@ def variants(config: RunConfig) -> Mapping[str, Variant]:
             for count in QUERIES_IN_A_STEP
         },
         **({"no-signs": _WITHOUT_SIGNS} if config.signs else {}),
+        **({"no-text-adaptation": _WITHOUT_ADAPTATION} if config.text_adaptation else {}),
         "report-entities": Variant(
             f"conditions that {_MIN_REPORTS} or more reports affirm are labels as well",
             relabel=_with_report_entities,

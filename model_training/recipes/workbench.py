@@ -127,13 +127,11 @@ def meanings(left_out: LeftOut | None = None) -> list[tuple[str, ...]]:
     """The texts that the text encoder may learn from, for each condition and sign."""
 
     def texts(condition: Condition) -> tuple[str, ...]:
+        said = (*condition.wordings, condition.description)
         if left_out is None:
-            return (*condition.wordings, condition.description)
-        if condition.id in left_out.conditions:
-            return ()
-        redacted = left_out.redacted(condition)
-        worded = (*left_out.training_wordings(condition), redacted.description)
-        return tuple(dict.fromkeys(text for text in worded if not left_out.is_mentioned(text)))
+            return said
+        # Each once, which without anything left out they are not: the figures were made so.
+        return tuple(dict.fromkeys(left_out.training_texts(condition, said)))
 
     worded = (*map(texts, Catalogue.load().conditions), *(sign.wordings for sign in SIGNS))
     return [group for group in worded if group]

@@ -18,10 +18,11 @@ import numpy as np
 
 from ecg_core.preprocessing import PreprocessingSpec
 from model_training.data.releases.registry import RELEASES
-from model_training.data.store import RecordingStore, StoreManifest
+from model_training.data.store import RecordingStore
 from model_training.data.store.assembly import INDEX_COLUMNS
-from model_training.data.store.layout import FORMAT_VERSION, INDEX, MANIFEST, WINDOWS, sha256_of
+from model_training.data.store.layout import INDEX, WINDOWS
 from tests.builders import PEAK_KB
+from tests.release_builders import finish_store
 
 REPORT = ("Sinus rhythm", "Possible left atrial abnormality", "Borderline ECG")
 BATCH, BATCHES = 64, 20
@@ -60,20 +61,7 @@ def write_store(folder: Path, count: int) -> None:
             writer.writerow([study, "mimic-iv-ecg", subject, 1 + subject % 10, 0, "", report])
     shape = (count, len(spec.leads), spec.window_samples)
     np.lib.format.open_memmap(folder / WINDOWS, mode="w+", dtype="<f2", shape=shape)
-    manifest = StoreManifest(
-        format_version=FORMAT_VERSION,
-        release="mimic-iv-ecg",
-        plan="",
-        preprocessing=spec,
-        sample_type="float16",
-        recordings=count,
-        listed=count,
-        longer_than_window=0,
-        left_out={},
-        index_sha256=sha256_of(folder / INDEX),
-        shards=(),
-    )
-    (folder / MANIFEST).write_text(manifest.model_dump_json())
+    finish_store(folder, spec, count, sample_type="float16")
 
 
 def list_release(root: Path) -> dict[str, float]:

@@ -9,12 +9,7 @@ import torch
 import yaml
 
 from ecg_core.preprocessing import PreprocessingSpec
-from model_training.data.store.layout import (
-    FORMAT_VERSION,
-    StoreError,
-    StoreManifest,
-    sha256_of,
-)
+from model_training.data.store.layout import StoreError
 from model_training.fitting import Ranks
 from model_training.models.ecg_encoder import EcgEncoderConfig
 from model_training.models.fusion import FusionConfig
@@ -29,7 +24,8 @@ from model_training.recipes.config import (
 )
 from model_training.recipes.pretrain import Pretraining, positive_weights, pretrain
 from model_training.recipes.recordings import CONFIGS, load_recordings
-from model_training.recipes.workbench import restored_workbench
+from model_training.recipes.workbench import open_workbench, restored_workbench
+from tests.release_builders import finish_store
 from tests.unit.model_training.one_thread import one_thread  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -52,20 +48,7 @@ def run(tmp_path):
     index.to_csv(store / "index.csv", index=False)
     values = np.random.default_rng(0).normal(size=(40, 12, 100)).astype(np.float32)
     np.save(store / "windows.npy", values)
-    manifest = StoreManifest(
-        format_version=FORMAT_VERSION,
-        release="tiny",
-        plan="",
-        preprocessing=SPEC,
-        sample_type="float32",
-        recordings=40,
-        listed=42,
-        longer_than_window=0,
-        left_out={"too_short": 2},
-        index_sha256=sha256_of(store / "index.csv"),
-        shards=(),
-    )
-    (store / "manifest.json").write_text(manifest.model_dump_json())
+    finish_store(store, SPEC, 40, listed=42, left_out={"too_short": 2})
     reports = {"files": ["store/index.csv"], "id": "source_id", "text": ["report"]}
     extraction = tmp_path / "extraction.yaml"
     extraction.write_text(yaml.safe_dump({"name": "tiny", "reports": reports, "min_count": 1}))
@@ -166,3 +149,27 @@ def test_rare_conditions_weigh_more_where_they_are_present():
     weights = positive_weights(targets, ImbalanceConfig(power=0.5, most=5))
     torch.testing.assert_close(weights, torch.tensor([1.0, 1.5**0.5, 5.0, 5.0]))
     assert positive_weights(targets, ImbalanceConfig()).eq(1).all()
+
+
+def test_the_loss_weighs_what_is_present_as_is_asked(run):
+    imbalance = ImbalanceConfig(power=1.0)
+    config = run.config.model_copy(update={"imbalance": imbalance})
+    pretraining = Pretraining(open_workbench(replace(run, config=config)))
+    batch = torch.arange(8)
+    targets = pretraining.targets[batch][:, :3]
+    weights = positive_weights(pretraining.targets[pretraining.rows][:, :3], imbalance)
+    assert weights.max() > 1
+    logits = torch.zeros(8, 3)
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(
+        logits + weights.log(), targets, pos_weight=weights
+    )
+    torch.testing.assert_close(pretraining._loss(logits, batch), expected)
+
+
+def test_a_trained_network_recalls_by_every_wording_as_sharply_as_is_asked(run):
+    pretrain(run, Ranks())
+    bench = restored_workbench(run)
+    memory = bench.network.fusion.memory
+    sharpness = float(memory.log_sharpness.detach().exp())
+    assert sharpness == pytest.approx(run.config.wordings.recall_sharpness)
+    assert len(memory.wordings) == sum(len(c.wordings) + 1 for c in bench.conditions)
