@@ -20,6 +20,18 @@ Familiarity = Annotated[
 ]
 
 
+BaseRate = Annotated[
+    float,
+    Field(
+        gt=0,
+        le=1,
+        description="How often it is found: of a trained condition in the training recordings "
+        "that say whether it is there; of any other the mean of the model's answers over the "
+        "validation recordings. Null: not known.",
+    ),
+]
+
+
 class NearestCondition(WireModel):
     """The trained condition that is closest to what was asked.
 

@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
-from api_schemas.base import Familiarity, NearestCondition, WireModel
+from api_schemas.base import BaseRate, Familiarity, NearestCondition, WireModel
+from api_schemas.diagnosis import DiagnosisWarning, Interpretation
 
 MAX_NAME_CHARACTERS = 120
 MAX_TEXT_CHARACTERS = 500
@@ -28,6 +29,9 @@ CONDITION_EXAMPLE: JsonDict = {
     "id": "hyperkalaemia-3f2a9c1d",
     **NEW_CONDITION_EXAMPLE,
     "built_in": False,
+    "trained": False,
+    "group": None,
+    "base_rate": None,
     "familiarity": "near",
     "nearest_condition": {
         "id": "tall-t-wave",
@@ -85,6 +89,10 @@ class Condition(WireModel):
         familiarity: Whether the model was trained on it, on a neighbour, or on neither.
         nearest_condition: The trained condition closest to it.
         created_at: When it was registered (UTC); null for a built-in condition.
+        trained: Whether the model was trained on it; any other condition follows from its signs,
+            is never calibrated, and stands in the second part of a list that nobody asked for.
+        group: What sort of finding the catalogue says it is; null for one that was registered.
+        base_rate: How often it is found, where that is known.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [CONDITION_EXAMPLE]})
@@ -98,6 +106,24 @@ class Condition(WireModel):
     familiarity: Familiarity
     nearest_condition: NearestCondition
     created_at: datetime | None
+    # Services before these fields do not say: null there.
+    trained: bool | None = None
+    group: str | None = None
+    base_rate: BaseRate | None = None
+
+
+class ReadCondition(WireModel):
+    """How a condition would be read if it were registered; nothing is stored.
+
+    Attributes:
+        interpreted_as: What its text asks for.
+        warnings: What of it is not read, or read with a correction.
+        existing: The condition that the text names already, if it names one.
+    """
+
+    interpreted_as: Interpretation
+    warnings: list[DiagnosisWarning]
+    existing: Condition | None
 
 
 class ConditionPage(WireModel):

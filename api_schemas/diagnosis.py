@@ -1,11 +1,13 @@
 """The answer of `POST /diagnose`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
-from api_schemas.base import Familiarity, NearestCondition, WireModel
+from api_schemas.base import BaseRate, Familiarity, NearestCondition, WireModel
+from api_schemas.measurements import EXAMPLE as MEASUREMENTS_EXAMPLE
+from api_schemas.measurements import Measurements
 
 Milliseconds = Annotated[float, Field(ge=0)]
 
@@ -32,6 +34,7 @@ EXAMPLE: JsonDict = {
             "rank": 1,
             "query": "atrial fibrillation",
             "condition_id": "atrial-fibrillation",
+            "matched_by": "catalogue",
             "probability": 0.93,
             "calibrated": True,
             "negated": False,
@@ -41,13 +44,28 @@ EXAMPLE: JsonDict = {
                 "name": "atrial fibrillation",
                 "similarity": 1.0,
             },
+            "answerable": True,
+            "reason": None,
+            "interpreted_as": {
+                "kind": "condition",
+                "condition_id": "atrial-fibrillation",
+                "name": "atrial fibrillation",
+            },
+            "measured": None,
+            "part_of": None,
+            "trained": True,
+            "group": "rhythm",
+            "base_rate": 0.07,
+            "lift": 13.3,
         }
     ],
+    "measurements": MEASUREMENTS_EXAMPLE,
     "timings_ms": {
         "parse": 6.1,
         "quality": 0.8,
         "preprocess": 1.2,
-        "encode": 7.9,
+        "measure": 3.1,
+        "encode": 4.8,
         "embed_queries": 0.2,
         "fuse": 1.0,
         "total": 17.3,
@@ -103,29 +121,114 @@ class DiagnosisWarning(WireModel):
     query: str | None = None
 
 
+class MeasuredValue(WireModel):
+    """A measurement that answers a query.
+
+    Attributes:
+        value: In its unit.
+        unit: `ms`, `mV`, `/min` or `degrees`.
+        uncertainty: One standard deviation, in the same unit.
+    """
+
+    value: float
+    unit: str
+    uncertainty: Annotated[float, Field(ge=0)]
+
+
+class Interpretation(WireModel):
+    """How a query, or a part of one, was read.
+
+    Attributes:
+        kind: `condition`, `sign`, `measurement`, `not`, `all_of`, `any_of`, `description` or
+            `not_answerable`; what the other fields mean depends on it.
+        condition_id, name: The condition; of a sign its name.
+        quantity, comparator, value, upper, unit, lead: The measurement asked for; `upper` of a
+            range only. Comparators: `above`, `at_least`, `below`, `at_most`, `between`, `about`
+            (10 % of the value to either side).
+        parts: Of `not` (one), `all_of`, `any_of` and `description`.
+        weight: What a part counts in a description.
+        unread: What of a description was not read, and counts by the text's embedding.
+    """
+
+    kind: Literal[
+        "condition",
+        "sign",
+        "measurement",
+        "not",
+        "all_of",
+        "any_of",
+        "description",
+        "not_answerable",
+    ]
+    condition_id: str | None = None
+    name: str | None = None
+    quantity: str | None = None
+    comparator: str | None = None
+    value: float | None = None
+    upper: float | None = None
+    unit: str | None = None
+    lead: str | None = None
+    parts: list["Interpretation"] | None = None
+    weight: float | None = None
+    unread: str | None = None
+
+
+UnanswerableReason = Literal[
+    "not_a_finding_of_an_ecg", "not_understood", "not_measurable", "missing_leads"
+]
+
+
 class Finding(WireModel):
     """The answer to one query.
 
     Attributes:
-        rank: 1 for the most probable.
+        rank: 1 for the most probable; null where no answer can be given: these come last.
         query: The query in the request's own words, or the condition's name if none was given.
         condition_id: The registered condition that the query names, if it names one.
+        matched_by: By which kind of wording: `catalogue`, or what a caller registered
+            (`registered_text`, `registered_name`, `registered_synonym`).
         probability: Of what was asked; it depends on the recording and this query only. For a
-            negated query it is the complement of the condition's probability.
-        calibrated: Whether the probability was calibrated on recordings with this condition.
+            negated query it is the complement of the condition's probability. Null where no
+            answer can be given.
+        calibrated: Whether the probability was calibrated on recordings with this condition, and
+            that holds for a recording of these leads, this length and quality.
         negated: Whether the query denies a condition ("no atrial fibrillation").
-        familiarity: Whether the model was trained on the condition, on a neighbour, or on neither.
-        nearest_condition: The trained condition closest to the query.
+        familiarity: Whether the model was trained on the condition, on a neighbour, or on neither;
+            of several the least familiar.
+        nearest_condition: The trained condition closest to the query; null for one that asks for
+            signs and measurements only.
+        answerable: Whether a probability can be given.
+        reason: Why not.
+        interpreted_as: How the query was read.
+        measured: The measurement that answers the query, if it asks for one.
+        part_of: Asked without queries: the id of a narrower finding that says this one already.
+        trained: Whether the model was trained on the condition; null where none is named.
+        group: What sort of finding the catalogue says the condition is.
+        base_rate: How often what was asked is found, where that is known; of a denial the
+            complement.
+        lift: The probability over the base rate.
     """
 
-    rank: Annotated[int, Field(ge=1)]
+    rank: Annotated[int, Field(ge=1)] | None
     query: str
     condition_id: str | None
-    probability: Annotated[float, Field(ge=0, le=1)]
+    matched_by: (
+        Literal["catalogue", "registered_text", "registered_name", "registered_synonym"] | None
+    ) = None
+    probability: Annotated[float, Field(ge=0, le=1)] | None
     calibrated: bool
     negated: bool
     familiarity: Familiarity
-    nearest_condition: NearestCondition
+    nearest_condition: NearestCondition | None
+    answerable: bool = True
+    reason: UnanswerableReason | None = None
+    interpreted_as: Interpretation
+    measured: MeasuredValue | None = None
+    part_of: str | None = None
+    trained: bool | None = None
+    group: str | None = None
+    base_rate: BaseRate | None = None
+    lift: Annotated[float, Field(ge=0)] | None = None
 
 
 class StageTimings(WireModel):
@@ -135,7 +238,8 @@ class StageTimings(WireModel):
         parse: From the uploaded bytes to millivolts.
         quality: Checking the recording.
         preprocess: Ordering, resampling, filtering, windowing.
-        encode: From windows to ECG features.
+        measure: From windows to measured signs.
+        encode: From windows and signs to ECG features.
         embed_queries: From queries to query embeddings.
         fuse: From features and query embeddings to ranked probabilities.
         total: All of it, without upload and waiting.
@@ -144,6 +248,7 @@ class StageTimings(WireModel):
     parse: Milliseconds
     quality: Milliseconds
     preprocess: Milliseconds
+    measure: Milliseconds
     encode: Milliseconds
     embed_queries: Milliseconds
     fuse: Milliseconds
@@ -159,7 +264,10 @@ class Diagnosis(WireModel):
         recording: What was read.
         preprocessing: What was done to it, in order.
         warnings: What the reader of the findings should know.
-        findings: Sorted by probability, the most probable first.
+        findings: Sorted by probability, the most probable first. Without queries: trained
+            conditions by probability, then others by lift, then others without a base rate by
+            probability. What cannot be answered comes last.
+        measurements: Intervals, axes, heights and beats, whatever was asked.
         timings_ms: How long each stage took.
     """
 
@@ -171,4 +279,5 @@ class Diagnosis(WireModel):
     preprocessing: list[str]
     warnings: list[DiagnosisWarning]
     findings: list[Finding]
+    measurements: Measurements
     timings_ms: StageTimings

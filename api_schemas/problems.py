@@ -24,7 +24,7 @@ class ProblemError(WireModel):
     """One thing that is wrong with the request.
 
     Attributes:
-        code: What is wrong, for programs; `docs/errors.md` lists them all.
+        code: What is wrong, for programs; `docs/use/errors.md` lists them all.
         detail: What is wrong and what to do about it, for people; never the caller's own data.
         lead: The lead concerned, if it is one.
         field: The request's field concerned, if it is one.
@@ -40,7 +40,7 @@ class Problem(WireModel):
     """An error. Fields that do not apply are left out.
 
     Attributes:
-        type: Which problem; `docs/errors.md` lists them all.
+        type: Which problem; `docs/use/errors.md` lists them all.
         title: The same in words; depends on the type only.
         status: The HTTP status.
         detail: What to do about it, where there is something to say.

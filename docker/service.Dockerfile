@@ -12,15 +12,19 @@ WORKDIR /source
 RUN python -m venv --without-pip /opt/cardioquery
 
 # What changes seldom comes first: a change of the code installs no dependency anew.
-COPY pyproject.toml constraints.txt docker/requirements.py docker/not-loaded.txt ./
-RUN python requirements.py "${ONNXRUNTIME}" > requirements.txt \
- && python -m pip --python /opt/cardioquery/bin/python install \
-      --no-compile -c constraints.txt -r requirements.txt \
- && python -m pip --python /opt/cardioquery/bin/python uninstall --yes -r not-loaded.txt \
- && find /opt/cardioquery/lib -type d -name tests -prune -exec rm -rf {} +
+COPY requirements requirements
+RUN python -m pip --python /opt/cardioquery/bin/python install \
+      --no-compile --require-hashes -r "requirements/${ONNXRUNTIME}.txt" \
+ # Tests of libraries, pydicom's sample files and palettes, and onnxruntime's tools for optimising
+ # transformers, which nothing here reads.
+ && find /opt/cardioquery/lib -type d \( -name tests -o -path '*/onnxruntime/transformers' \) \
+      -prune -exec rm -rf {} + \
+ && find /opt/cardioquery/lib -path '*/pydicom/data/*.dcm' -delete
 
 COPY . .
-RUN python -m pip --python /opt/cardioquery/bin/python install --no-compile --no-deps . \
+RUN python -m pip --python /opt/cardioquery/bin/python install \
+      --no-compile --no-deps --no-build-isolation . \
+ && python -m pip --python /opt/cardioquery/bin/python uninstall --yes -r docker/not-loaded.txt \
  # The whole line once: an image that cannot answer is not built. What it loads is byte-compiled,
  # since a read-only root cannot be written to later.
  && PYTHONDONTWRITEBYTECODE='' PYTHONSAFEPATH=1 \

@@ -10,12 +10,13 @@ ARG PIP_FIND_LINKS=
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /source
 RUN python -m venv --without-pip /opt/cardioquery
-COPY pyproject.toml constraints.txt docker/requirements.py ./
-RUN python requirements.py cpu train > requirements.txt \
- && python -m pip --python /opt/cardioquery/bin/python install \
-      -c constraints.txt -r requirements.txt
+COPY requirements requirements
+# Without dependencies: those of torch are in the list, torch itself is not.
+RUN python -m pip --python /opt/cardioquery/bin/python install \
+      --no-deps --require-hashes -r requirements/train.txt \
+ && python -m pip --python /opt/cardioquery/bin/python install -r requirements/torch.txt
 COPY . .
-RUN python -m pip --python /opt/cardioquery/bin/python install --no-deps .
+RUN python -m pip --python /opt/cardioquery/bin/python install --no-deps --no-build-isolation .
 
 FROM ${PYTHON_IMAGE} AS training
 ARG VERSION=0.1.0
@@ -28,13 +29,13 @@ LABEL org.opencontainers.image.title="CardioQuery training" \
 COPY --from=build /opt/cardioquery /opt/cardioquery
 COPY model_training/recipes/configs /etc/cardioquery/configs
 COPY docker/train.sh /opt/cardioquery/bin/train
-# The recipes write runs/, docs/results/ and service/bundle/ where they are started.
+# The recipes write runs/, docs/measured/results/ and service/bundle/ where they are started.
 RUN useradd --uid 10001 --user-group --create-home --home-dir /workspace \
       --shell /usr/sbin/nologin cardioquery \
  && install --directory --owner=cardioquery --group=cardioquery \
-      /workspace/docs /workspace/docs/results /workspace/service
+      /workspace/docs /workspace/docs/measured /workspace/docs/measured/results /workspace/service
 ENV PATH=/opt/cardioquery/bin:$PATH PYTHONUNBUFFERED=1 PYTHONSAFEPATH=1 \
-    MPLCONFIGDIR=/tmp/matplotlib
+    CARDIOQUERY_REVISION=${REVISION} MPLCONFIGDIR=/tmp/matplotlib
 USER 10001:10001
 WORKDIR /workspace
 ENTRYPOINT ["train"]

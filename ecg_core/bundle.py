@@ -10,16 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
+from ecg_core.asking.gate import ScopeClassifier
+from ecg_core.asking.rule import CompositionRule
 from ecg_core.calibration import Calibration
 from ecg_core.errors import InvalidBundle
+from ecg_core.files import file_digest
+from ecg_core.lead_sets import LeadSets
 from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.prompts import PromptTemplates
+from ecg_core.strict_json import parse_json
 
 MANIFEST_FILE = "manifest.json"
 ECG_ENCODER_FILE = "ecg_encoder.onnx"
 FUSION_FILE = "fusion.onnx"
+TEXT_ATTENTION_FILE = "text_attention.onnx"
 TEXT_ENCODER_FILE = "text_encoder.onnx"
 TOKENIZER_FILE = "tokenizer.json"
 CONDITION_EMBEDDINGS_FILE = "condition_embeddings.npy"
@@ -34,6 +40,7 @@ BUNDLE_FILES = (
 )
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class _Part(BaseModel):
@@ -63,6 +70,22 @@ class EcgEncoderSpec(_Part):
     signs: tuple[str, ...] = ()
 
 
+class TokensSpec(_Part):
+    """What the tokens of a fusion stand for, in their order.
+
+    Attributes:
+        conditions: Ids of the trained conditions.
+        signs: Names of the measured signs.
+        composed: Ids of conditions that no label trained, composed of their signs.
+        wordings: SHA-256 of all wordings that a text attends to.
+    """
+
+    conditions: tuple[str, ...]
+    signs: tuple[str, ...]
+    composed: tuple[str, ...]
+    wordings: Sha256
+
+
 class FamiliaritySpec(_Part):
     """When a query that is no trained condition counts as near one.
 
@@ -82,6 +105,17 @@ class Manifest(_Part):
             `condition_embeddings.npy`, shape (condition, dimension).
         conditions_digest: SHA-256 of those conditions' parts; see `parts_digest`.
         trained_conditions: Ids of the conditions that the model was trained on.
+        tokens: What the encoder's tokens stand for, to which `text_attention.onnx` and a condition
+            or sign by itself attend; None: the encoder makes features, to which `fusion.onnx`
+            puts query embeddings.
+        composition: How answers of parts make the answer of a whole.
+        gate: Tells texts that an ECG answers from others; None: by their words only.
+        lead_sets: What is answered where leads are missing; None: trained rhythms, uncalibrated.
+        base_rates: How often conditions are found, by id: of a trained one the share of the
+            training recordings in which it is labelled as there, among those in which it is
+            labelled at all; of any other the mean of its answers over the validation recordings.
+            One that is not in it has none that is known; None: so have all.
+        languages: That the text encoder reads, by ISO 639-1; empty: not stated.
         files: SHA-256 of each file beside the manifest.
     """
 
@@ -97,6 +131,12 @@ class Manifest(_Part):
     conditions: tuple[str, ...]
     conditions_digest: Sha256
     trained_conditions: tuple[str, ...]
+    tokens: TokensSpec | None = None
+    composition: CompositionRule = CompositionRule()
+    gate: ScopeClassifier | None = None
+    lead_sets: LeadSets | None = None
+    base_rates: dict[str, Share] | None = None
+    languages: tuple[str, ...] = ()
     files: dict[str, Sha256]
 
 
@@ -118,11 +158,24 @@ class Bundle:
         """The path of one of the bundle's files."""
         return self.folder / name
 
+    def read(self, name: str) -> bytes:
+        """One of the bundle's files: the very bytes that match the manifest.
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        Raises:
+            InvalidBundle: It was exchanged since it was checked, or cannot be read.
+        """
+        try:
+            content = self.path(name).read_bytes()
+        except OSError as error:
+            raise InvalidBundle(f"{name} is missing or unreadable") from error
+        if hashlib.sha256(content).hexdigest() != self.manifest.files.get(name):
+            raise InvalidBundle(f"{name} does not match its SHA-256")
+        return content
+
+
+def bundle_files(manifest: Manifest) -> tuple[str, ...]:
+    """The files of a bundle besides its manifest."""
+    return BUNDLE_FILES if manifest.tokens is None else (*BUNDLE_FILES, TEXT_ATTENTION_FILE)
 
 
 def parts_digest(parts: Sequence[tuple[tuple[str, ...], ...]]) -> str:
@@ -132,30 +185,64 @@ def parts_digest(parts: Sequence[tuple[tuple[str, ...], ...]]) -> str:
     return hashlib.sha256(repr(rendered).encode()).hexdigest()
 
 
-def load_bundle(folder: Path) -> Bundle:
+def load_bundle(folder: Path, pinned_digest: str | None = None) -> Bundle:
     """Read a bundle's manifest and check every file against it.
 
+    Args:
+        folder: Where it lies.
+        pinned_digest: The digest that the bundle has to have; None: any.
+
     Raises:
-        InvalidBundle: A file is missing, unreadable, altered, or the manifest is not valid.
+        InvalidBundle: A file is missing, unreadable, altered, the manifest is not valid, or the
+            digest is another one.
     """
     try:
         text = (folder / MANIFEST_FILE).read_bytes()
     except OSError as error:
         raise InvalidBundle(f"no readable {MANIFEST_FILE} in the bundle's folder") from error
+    digest = hashlib.sha256(text).hexdigest()
+    if pinned_digest is not None and digest != pinned_digest:
+        raise InvalidBundle(f"the bundle's digest is {digest}, not the one that is pinned")
     try:
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
         fields = sorted({".".join(map(str, fault["loc"])) for fault in error.errors()})
         raise InvalidBundle(f"{MANIFEST_FILE} is not valid at: {', '.join(fields)}") from error
-    faults = [fault for name in BUNDLE_FILES if (fault := _file_fault(folder, name, manifest))]
+    names = bundle_files(manifest)
+    faults = [fault for name in names if (fault := _file_fault(folder, name, manifest))]
     if faults:
         raise InvalidBundle("; ".join(faults))
-    return Bundle(folder, manifest, hashlib.sha256(text).hexdigest())
+    return Bundle(folder, manifest, digest)
+
+
+def encoder_digest(bundle: Bundle) -> str:
+    """Of all that an embedding of a text depends on: the encoder, its tokenizer, the prompts."""
+    manifest = bundle.manifest
+    parts = (
+        manifest.files[TEXT_ENCODER_FILE],
+        manifest.files[TOKENIZER_FILE],
+        manifest.text_encoder.model_dump_json(),
+        manifest.prompts.model_dump_json(),
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def read_model_card(bundle: Bundle) -> dict[str, JsonValue]:
+    """The bundle's model card.
+
+    Raises:
+        InvalidBundle: It is no JSON object, or holds numbers that JSON does not have.
+    """
+    try:
+        document = parse_json(bundle.read(MODEL_CARD_FILE))
+        return TypeAdapter(dict[str, JsonValue]).validate_python(document)
+    except ValueError as error:
+        raise InvalidBundle(f"{MODEL_CARD_FILE} is no JSON object") from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest of the files that already lie in `folder`, with their digests."""
-    files = {name: file_digest(folder / name) for name in BUNDLE_FILES}
+    files = {name: file_digest(folder / name) for name in bundle_files(manifest)}
     complete = manifest.model_copy(update={"files": files})
     (folder / MANIFEST_FILE).write_text(complete.model_dump_json(indent=2) + "\n")
 

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.special import expit
+from scipy.special import expit, logit
 
 Familiarity = Literal["known", "near", "unseen"]
+_FARTHEST = 1e-12  # a probability from 0 or 1: log odds stay finite
 
 
 class Calibration(BaseModel):
@@ -50,3 +51,13 @@ class Calibration(BaseModel):
         unseen_bias = self.unseen_bias + self.unseen_similarity * similarities
         bias = np.where(known, self.bias, unseen_bias)
         return np.asarray(expit(logits.astype(np.float64) / temperature + bias))
+
+    def log_odds(
+        self,
+        logits: NDArray[np.floating],
+        known: NDArray[np.bool_],
+        similarities: NDArray[np.floating] | float = 0.0,
+    ) -> NDArray[np.float64]:
+        """The finite log odds of `probabilities`, as parts of a whole are composed."""
+        probabilities = self.probabilities(logits, known, similarities)
+        return np.asarray(logit(probabilities.clip(_FARTHEST, 1 - _FARTHEST)))

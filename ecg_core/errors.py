@@ -14,7 +14,6 @@
     │  └ BuiltInCondition         a condition of the catalogue cannot be removed
     ├ CapacityError
     │  ├ Overloaded
-    │  ├ DiskUnavailable          no room for a file that is being read
     │  └ DeadlineExceeded
     └ ModelError
        ├ ModelNotReady
@@ -40,11 +39,15 @@ class FaultCode(StrEnum):
     TOO_MANY_RECORDINGS = "too_many_recordings"
     ARCHIVE_REFUSED = "archive_refused"
     INVALID_PARAMETER = "invalid_parameter"
+    CONTRADICTS_FILE = "contradicts_file"
     # The file
     MALFORMED_HEADER = "malformed_header"
     UNSUPPORTED_HEADER = "unsupported_header"
     SIGNAL_FILE_MISMATCH = "signal_file_mismatch"
     MALFORMED_TABLE = "malformed_table"
+    MALFORMED_FILE = "malformed_file"
+    UNSUPPORTED_CONTENT = "unsupported_content"
+    LEADS_NOT_SIMULTANEOUS = "leads_not_simultaneous"
     # The recording
     MISSING_LEAD = "missing_lead"
     DUPLICATE_LEAD = "duplicate_lead"
@@ -66,6 +69,10 @@ class FaultCode(StrEnum):
     QUERY_NEGATION_UNCLEAR = "query_negation_unclear"
     QUERY_AMBIGUOUS = "query_ambiguous"
     QUERY_NOT_UNDERSTOOD = "query_not_understood"
+    QUERY_NOT_ANSWERABLE = "query_not_answerable"
+    QUERY_CONTRADICTORY = "query_contradictory"
+    SEVERAL_CONDITIONS = "several_conditions"
+    WORDING_TAKEN = "wording_taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +155,6 @@ class CapacityError(EcgError):
 
 class Overloaded(CapacityError):
     """The queue of waiting diagnoses is full."""
-
-
-class DiskUnavailable(CapacityError):
-    """A file of the recording cannot be put on the disk for the library that reads it."""
 
 
 class DeadlineExceeded(CapacityError):

@@ -35,7 +35,8 @@ _SPELLINGS = {lead.upper(): lead for lead in LEADS} | {
 # Words around the name ("Lead II", "ECG aVR", "Ableitung V1"). A bare number after "ECG" or
 # "channel" is a channel's number, not a lead's, so those need a separator and no digits.
 _DECORATION = re.compile(
-    r"^(?:(?:LEAD|ABLEITUNG)[ _:.-]*|(?:ECG|EKG)[ _:.-]+(?=\D))", re.IGNORECASE
+    r"^(?:(?:LEAD|ABLEITUNG|EINTHOVEN|GOLDBERGER|WILSON)[ _:.-]*|(?:ECG|EKG)[ _:.-]+(?=\D))+",
+    re.IGNORECASE,
 )
 
 # Each limb lead from two others: I + III = II (Einthoven 1913); aVR = -(I + II)/2, aVL = I - II/2,
@@ -54,7 +55,40 @@ _IN_TERMS_OF_I_AND_II: MappingProxyType[str, tuple[float, float]] = MappingProxy
 
 def standard_lead_name(name: str) -> str | None:
     """The standard name of a lead given in a usual spelling ("avr", "Lead II", "C3"), or None."""
-    return _SPELLINGS.get(_DECORATION.sub("", name.strip()).upper())
+    bare = _DECORATION.sub("", name.strip()).upper()
+    # "V 1", "a VR": of these no two words make another lead, as "I I" would.
+    joined = "".join(bare.split()) if bare.startswith(("V", "C", "A")) else bare
+    return _SPELLINGS.get(joined)
+
+
+# The numbers that SCP-ECG gives leads (EN 1064, table of lead codes); ISO/IEEE 11073-10101 has them
+# after "2:" or 131072, DICOM takes both.
+_NUMBERED = MappingProxyType(
+    {1: "I", 2: "II", 61: "III", 62: "aVR", 63: "aVL", 64: "aVF", 65: "-aVR"}
+    | {number: f"V{number - 2}" for number in range(3, 10)}
+    | {number: f"V{number - 8}R" for number in range(10, 16)}
+    | {16: "X", 17: "Y", 18: "Z", 66: "V8", 67: "V9", 68: "V8R", 69: "V9R"}
+)
+# Leads that devices record beside the twelve; nothing here uses them, but they may be named.
+_OTHER_LEADS = MappingProxyType(
+    {
+        lead.upper(): lead
+        for lead in (
+            *("V2R", "V3R", "V4R", "V5R", "V6R", "V7R", "V8R", "V9R", "V7", "V8", "V9"),
+            *("X", "Y", "Z", "vx", "vy", "vz", "CM5", "CC5", "ML", "-aVR"),
+        )
+    }
+)
+
+
+def numbered_lead_name(number: int) -> str | None:
+    """The lead with this number of SCP-ECG, one of the twelve or another; None if it has none."""
+    return _NUMBERED.get(number)
+
+
+def other_lead_name(name: str) -> str | None:
+    """The usual name of a lead that is none of the twelve ("v4r", "Lead V7"), or None."""
+    return _OTHER_LEADS.get(_DECORATION.sub("", name.strip()).upper())
 
 
 def limb_lead_sources(present: tuple[str, ...]) -> tuple[str, str] | None:

@@ -59,11 +59,13 @@ class PreparedRecording:
         windows: Shape (window, lead, sample), float32, mV / `millivolts_per_unit`; read-only.
         steps: What was done, for people, in order.
         missing_leads: Leads that were neither there nor derivable and are filled with zeros.
+        starts_s: Where each window begins in the recording, seconds.
     """
 
     windows: NDArray[np.float32]
     steps: tuple[str, ...]
     missing_leads: tuple[str, ...]
+    starts_s: tuple[float, ...]
 
 
 def prepare(recording: Recording, spec: PreprocessingSpec) -> PreparedRecording:
@@ -84,12 +86,17 @@ def prepare(recording: Recording, spec: PreprocessingSpec) -> PreparedRecording:
     ordered_mv, missing, steps = _order_leads(recording, spec.leads)
     resampled_mv, rate_steps = _resample(ordered_mv, recording.sampling_rate_hz, spec)
     filtered_mv = _band_pass(resampled_mv, spec)
-    windows, window_steps = _windows(np.clip(filtered_mv, -spec.clip_mv, spec.clip_mv), spec)
+    windows, starts, window_steps = _windows(
+        np.clip(filtered_mv, -spec.clip_mv, spec.clip_mv), spec
+    )
     scaled = (windows / spec.millivolts_per_unit).astype(np.float32)
     scaled.flags.writeable = False
     filter_step = f"band-pass {spec.highpass_hz:g}-{spec.lowpass_hz:g} Hz, zero phase"
     return PreparedRecording(
-        scaled, (*steps, *rate_steps, filter_step, *window_steps), tuple(missing)
+        scaled,
+        (*steps, *rate_steps, filter_step, *window_steps),
+        tuple(missing),
+        tuple(start / spec.sampling_rate_hz for start in starts),
     )
 
 
@@ -146,14 +153,17 @@ def _band_pass(samples_mv: NDArray[np.float64], spec: PreprocessingSpec) -> NDAr
 
 def _windows(
     samples: NDArray[np.float64], spec: PreprocessingSpec
-) -> tuple[NDArray[np.float64], list[str]]:
-    """Windows that cover the recording evenly; a short one is padded with zeros at its end."""
+) -> tuple[NDArray[np.float64], list[int], list[str]]:
+    """Windows that cover the recording evenly, and their first samples.
+
+    A short recording is padded with zeros at its end.
+    """
     count, length = samples.shape[1], spec.window_samples
     if count < length:
         padded = np.pad(samples, ((0, 0), (0, length - count)))
         missing_s = (length - count) / spec.sampling_rate_hz
-        return padded[np.newaxis], [f"padded with {missing_s:.2f} s of zeros"]
+        return padded[np.newaxis], [0], [f"padded with {missing_s:.2f} s of zeros"]
     starts = np.linspace(0, count - length, ceil(count / length)).round().astype(int)
     windows = np.stack([samples[:, start : start + length] for start in starts])
     steps = [f"{len(starts)} windows of {spec.window_s:g} s, logits averaged"]
-    return windows, steps if len(starts) > 1 else []
+    return windows, starts.tolist(), steps if len(starts) > 1 else []

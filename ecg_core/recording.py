@@ -1,12 +1,39 @@
 """One acquisition of an ECG, as every reader hands it over."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-RecordingFormat = Literal["wfdb", "csv"]
+RecordingFormat = Literal[
+    "wfdb", "csv", "dicom", "edf", "scp", "aecg", "muse", "cardiosoft", "philips"
+]
+
+
+class NoteCode(StrEnum):
+    """What a file says that a reader of the findings should know; the words of the warnings."""
+
+    LEAD_LEFT_OUT = "lead_left_out"
+    WAVEFORM_LEFT_OUT = "waveform_left_out"
+    CALIBRATION_PULSE_REMOVED = "calibration_pulse_removed"
+    OUTSIDE_TRAINING_POPULATION = "outside_training_population"
+    PACED_PATIENT = "paced_patient"
+    SAMPLES_UNVERIFIED = "samples_unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a reader noticed in a file. It never makes a recording unusable.
+
+    Args:
+        code: What it is, for programs.
+        detail: What it is, for people; words of ours only, never the file's.
+    """
+
+    code: NoteCode
+    detail: str
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -19,12 +46,15 @@ class Recording:
         leads: Standard lead names, one a row, in the file's order.
         sampling_rate_hz: Samples a second.
         format: Which reader read it.
+        notes: What the reader of the findings should know: what the file holds beside these
+            leads, and whether the patient is one that the model has not seen.
     """
 
     samples_mv: NDArray[np.float32]
     leads: tuple[str, ...]
     sampling_rate_hz: float
     format: RecordingFormat
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         samples = np.ascontiguousarray(self.samples_mv, dtype=np.float32)

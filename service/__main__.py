@@ -1,6 +1,6 @@
 """`python -m service`: serve with the settings of the environment."""
 
-from service.server import main
+from service.processes.server import main
 
 if __name__ == "__main__":
     main()

@@ -14,25 +14,25 @@ from starlette.middleware.cors import CORSMiddleware
 from ecg_core.errors import InvalidBundle
 from service.access.audit import AuditLog, AuditMiddleware
 from service.access.control import AccessControl
-from service.access.guards import guards_of
 from service.access.headers import ResponseHeadersMiddleware
-from service.api.bodies import UploadBudget
-from service.api.docs_page import add_docs_page
+from service.access.running import RunningMiddleware
+from service.api.error_responses import add_error_handlers
+from service.api.guards import guards_of
 from service.api.openapi import describe
+from service.api.pages.docs_page import add_docs_page
+from service.api.problems import PROBLEM_TYPES
 from service.api.routes import ROUTERS
-from service.errors import PROBLEM_TYPES, add_error_handlers
-from service.idempotency.memory import MemoryRecords
-from service.idempotency.turns import REPLAYED_HEADER, STORED_HEADER
-from service.inference.protocols import ProviderUnavailable
-from service.metrics import Metrics
-from service.queries.store import StoreUnavailable
-from service.reload import announce_model
-from service.runtime import RuntimeLoader, RuntimeReloader, load_runtime, reload_runtime
+from service.api.telemetry import REQUEST_ID_HEADER, TelemetryMiddleware
+from service.errors import ProviderUnavailable, StoreUnavailable, TracingUnavailable
+from service.observability.metrics import Metrics
+from service.observability.tracing.context import PARENT_HEADER, RESPONSE_HEADER, STATE_HEADER
+from service.observability.tracing.spans import ContextOnly, Tracer
+from service.runtime.assembly import RuntimeLoader, RuntimeReloader, load_runtime, reload_runtime
+from service.runtime.reload import announce_model
+from service.runtime.state import ServiceState, attach_service_state, service_state
+from service.runtime.upload_budget import UploadBudget
+from service.runtime.working_memory import WorkingMemory
 from service.settings import Settings
-from service.telemetry import REQUEST_ID_HEADER, TelemetryMiddleware
-from service.tracing.choice import make_tracer
-from service.tracing.context import PARENT_HEADER, RESPONSE_HEADER, STATE_HEADER
-from service.tracing.spans import ContextOnly
 
 _log = logging.getLogger(__name__)
 
@@ -57,47 +57,54 @@ def create_app(
         reload: Does so again for another bundle.
         metrics: Where it counts; by default by itself.
     """
-    app = FastAPI(version=_version(), lifespan=_lifespan, docs_url=None, redoc_url=None)
-    app.state.settings = settings
-    app.state.load = load
-    app.state.reload = reload
-    app.state.metrics = metrics = metrics or Metrics()
+    app = FastAPI(
+        version=_version(),
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        # They would name whatever host and scheme the request states.
+        redirect_slashes=False,
+    )
+    metrics = metrics or Metrics()
     metrics.expect_problems(kind.slug for kind in PROBLEM_TYPES.values())
     metrics.build(app.version, platform.python_version())
-    app.state.access = AccessControl(settings, metrics)
-    app.state.audit = _audit_log(settings, metrics)
-    app.state.upload_budget = UploadBudget(settings.max_uploads_bytes)
-    app.state.records = MemoryRecords(
-        settings.idempotency_max_records, settings.idempotency_max_bytes
+    audit = AuditLog(
+        settings.audit_log, settings.audit_client_address, metrics.access.audit_failures.inc
     )
-    app.state.runtime = None
-    app.state.draining = False
-    app.state.tracer = ContextOnly()
-    _add_middleware(app, settings)
+    state = ServiceState(
+        settings,
+        metrics,
+        load,
+        reload,
+        AccessControl(settings, metrics, audit.write_key_change),
+        audit,
+        UploadBudget(settings.max_uploads_bytes),
+        WorkingMemory(settings.max_working_bytes),
+    )
+    attach_service_state(app, state)
+    _add_middleware(app, state)
     add_error_handlers(app)
     guards = guards_of(ROUTERS)
     for router in ROUTERS:
         app.include_router(router)
     add_docs_page(app)
-    describe(app, guards)
+    describe(app, guards, keyed=state.access.asks_for_keys)
     return app
 
 
-def _add_middleware(app: FastAPI, settings: Settings) -> None:
+def _add_middleware(app: FastAPI, state: ServiceState) -> None:
     """From the inside to the outside."""
-    app.add_middleware(AuditMiddleware, audit=app.state.audit)
-    app.add_middleware(
-        TelemetryMiddleware, metrics=app.state.metrics, tracer=lambda: app.state.tracer
-    )
-    if settings.cors_allowed_origins:
+    app.add_middleware(RunningMiddleware, running=state.access.running)
+    app.add_middleware(AuditMiddleware, audit=state.audit)
+    app.add_middleware(TelemetryMiddleware, metrics=state.metrics, tracer=lambda: state.tracer)
+    if origins := state.settings.cors_allowed_origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=settings.cors_allowed_origins,
+            allow_origins=origins,
             allow_methods=("GET", "POST", "DELETE"),
             allow_headers=(
                 "Authorization",
                 "Content-Type",
-                "Idempotency-Key",
                 REQUEST_ID_HEADER,
                 PARENT_HEADER,
                 STATE_HEADER,
@@ -106,8 +113,6 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
                 "Location",
                 "RateLimit",
                 "Retry-After",
-                REPLAYED_HEADER,
-                STORED_HEADER,
                 REQUEST_ID_HEADER,
                 RESPONSE_HEADER,
             ),
@@ -115,37 +120,48 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(ResponseHeadersMiddleware)
 
 
-def _audit_log(settings: Settings, metrics: Metrics) -> AuditLog:
-    return AuditLog(
-        settings.audit_log, settings.audit_client_address, metrics.access.audit_failures.inc
-    )
-
-
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    state = app.state
-    state.reloading = asyncio.Lock()
+    state = service_state(app)
     # Chosen now, for good: once this folder is full, recordings must not go to another one.
     gettempdir()
     try:
-        state.tracer = make_tracer(state.settings, app.version, state.metrics)
-        state.runtime = await asyncio.to_thread(state.load, state.settings, state.metrics)
+        state.tracer = _tracer(state, app.version)
+        runtime = await asyncio.to_thread(state.load, state.settings, state.metrics)
     except Exception as error:
         # No request has been seen yet, so the message can hold nobody's data.
         _log.critical("refusing to start: %s: %s", type(error).__name__, _what_to_do(error))
         raise
-    announce_model(state)
-    if state.runtime.redis is not None:
-        state.access.rates.share(state.runtime.redis, state.settings.redis_key_prefix)
+    state.runtime = runtime
+    announce_model(runtime, state.metrics)
+    if runtime.redis is not None:
+        state.access.rates.share(runtime.redis, state.settings.redis_key_prefix)
     _log.info("ready")
     try:
         yield
     finally:
-        runtime, state.runtime = state.runtime, None
+        runtime, state.runtime = state.runtime or runtime, None
         await asyncio.to_thread(runtime.close)
         state.access.close()
         state.audit.close()
         await asyncio.to_thread(state.tracer.close)
+
+
+def _tracer(state: ServiceState, version: str) -> Tracer:
+    """The tracer; without an endpoint, the exporter is not even imported.
+
+    Raises:
+        TracingUnavailable: There is an endpoint, but the extra `otel` is not installed.
+    """
+    if state.settings.otlp_endpoint is None:
+        return ContextOnly()
+    try:
+        from service.observability.tracing.otlp import OtlpTracer
+    except ImportError:
+        raise TracingUnavailable(
+            "CARDIOQUERY_OTLP_ENDPOINT needs the extra otel: pip install 'cardioquery[otel]'"
+        ) from None
+    return OtlpTracer(state.settings.otlp_endpoint, version, state.metrics.spans_exported)
 
 
 def _version() -> str:
@@ -156,6 +172,6 @@ def _version() -> str:
 
 
 def _what_to_do(error: Exception) -> str:
-    """What is wrong and, where the settings can mend it, which of them."""
+    """The error and, where the settings can mend it, which of them."""
     advice = next((text for kind, text in _ADVICE.items() if isinstance(error, kind)), "")
     return f"{error.__cause__ or error}{advice}"

@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from cardioquery.cli.conditions import conditions_app
+from cardioquery.cli.convert import convert
 from cardioquery.cli.diagnose import diagnose
 from cardioquery.cli.exits import EXIT_CODES_HELP
+from cardioquery.cli.inspect import inspect
 from cardioquery.cli.keys import keys_app
 from cardioquery.cli.model import model
 from cardioquery.cli.serve import serve
@@ -24,6 +26,8 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(diagnose)
+app.command()(inspect)
+app.command()(convert)
 app.add_typer(conditions_app, name="conditions")
 app.command()(model)
 app.add_typer(keys_app, name="keys")

@@ -6,10 +6,10 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.text import Text
 
-from api_schemas import Condition
+from api_schemas import Condition, ReadCondition
 from cardioquery.cli.exits import ExitCode, fail, failures_as_exit_codes
 from cardioquery.cli.options import AsJson, TimeoutSeconds, Url
-from cardioquery.cli.tables import condition_view, conditions_table, output
+from cardioquery.cli.tables import condition_view, conditions_table, output, reading_view
 from cardioquery.client import Client
 from cardioquery.client.options import DEFAULT_TIMEOUT_S, DEFAULT_URL
 
@@ -38,6 +38,9 @@ def add(
     code: Annotated[
         list[str] | None, typer.Option("--code", help="SYSTEM=CODE; repeat it for more.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how the text is read; store nothing.")
+    ] = False,
     url: Url = DEFAULT_URL,
     timeout_s: TimeoutSeconds = DEFAULT_TIMEOUT_S,
     as_json: AsJson = False,
@@ -45,6 +48,9 @@ def add(
     """Register a condition: from now on every diagnosis without queries asks for it too."""
     codes = _codes(code or [])
     with failures_as_exit_codes(), Client(url, timeout_s=timeout_s) as client:
+        if dry_run:
+            _show_reading(client.read_condition(text), as_json=as_json)
+            return
         condition = client.add_condition(text, name=name, synonyms=synonym or (), codes=codes)
         _show(condition, as_json=as_json)
 
@@ -116,3 +122,10 @@ def _show(condition: Condition, *, as_json: bool) -> None:
         typer.echo(condition.model_dump_json(indent=2))
     else:
         output().print(condition_view(condition))
+
+
+def _show_reading(read: ReadCondition, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(read.model_dump_json(indent=2))
+    else:
+        output().print(reading_view(read))

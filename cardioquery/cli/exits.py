@@ -1,4 +1,4 @@
-"""How the command ends: one place where errors become exit codes and lines on standard error."""
+"""Exit codes: one place where errors become exit codes and lines on standard error."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +11,7 @@ from rich.text import Text
 from cardioquery.cli.text import printable
 from cardioquery.client import (
     CardioQueryError,
+    InvalidServiceUrl,
     RecordingFileError,
     RequestTimedOut,
     ServiceBusy,
@@ -40,6 +41,7 @@ EXIT_CODES_HELP = (
 
 _CODES: dict[type[CardioQueryError], ExitCode] = {
     RecordingFileError: ExitCode.USAGE,
+    InvalidServiceUrl: ExitCode.USAGE,
     ServiceUnreachable: ExitCode.UNREACHABLE,
     RequestTimedOut: ExitCode.UNREACHABLE,
     UnexpectedAnswer: ExitCode.SERVICE_FAILED,

@@ -1,5 +1,6 @@
 """`cardioquery keys create|list|revoke`: the file of API keys, without a server."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,12 @@ from rich.text import Text
 from cardioquery.cli.exits import ExitCode, fail, stderr
 from cardioquery.cli.options import AsJson
 from cardioquery.cli.tables import keys_table, output
-from service.access.errors import AccessMisconfigured
 from service.access.key_file import KeyRecord, KeyRing, editing, read_key_ring
 from service.access.keys import PlainKey, Scope, new_key
+from service.access.last_uses import last_uses
+from service.errors import AccessMisconfigured
+
+DEFAULT_DAYS = 365
 
 keys_app = typer.Typer(
     help="Make, list and revoke API keys.", no_args_is_help=True, rich_markup_mode=None
@@ -43,8 +47,11 @@ def create(
         list[Scope] | None, typer.Option("--scope", help="What it is good for; repeat it for more.")
     ] = None,
     expires_in_days: Annotated[
-        int | None, typer.Option("--expires-in-days", min=1, max=36500, help="None: never.")
-    ] = None,
+        int, typer.Option("--expires-in-days", min=1, max=36500, help="From now on.")
+    ] = DEFAULT_DAYS,
+    never_expires: Annotated[
+        bool, typer.Option("--never-expires", help="Good until it is revoked.")
+    ] = False,
     rate_limit: Annotated[
         str | None, typer.Option("--rate-limit", help='Its own limit, such as "600/minute".')
     ] = None,
@@ -59,7 +66,7 @@ def create(
             sha256=key.sha256,
             scopes=frozenset(scope or (Scope.DIAGNOSE,)),
             created_at=now,
-            expires_at=None if expires_in_days is None else now + timedelta(days=expires_in_days),
+            expires_at=None if never_expires else now + timedelta(days=expires_in_days),
             rate_limit=rate_limit,
         )
         _add(file, record)
@@ -67,14 +74,32 @@ def create(
 
 
 @keys_app.command("list")
-def list_all(file: File, as_json: AsJson = False) -> None:
-    """List all keys: their ids, holders, scopes and whether they are good."""
+def list_all(
+    file: File,
+    as_json: AsJson = False,
+    audit_log: Annotated[
+        Path | None,
+        typer.Option(
+            "--audit-log",
+            help="File with the service's audit log: then each key's last use is told.",
+            show_default=False,
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+) -> None:
+    """List all keys: their ids, holders, scopes, whether they are good, and their last use."""
     with _failures_as_exit_codes():
         ring = read_key_ring(file)
+        last_used = None if audit_log is None else last_uses(audit_log)
     if as_json:
-        typer.echo(ring.model_dump_json(indent=2, exclude={"keys": {"__all__": {"sha256"}}}))
+        shown = ring.model_dump(mode="json", exclude={"keys": {"__all__": {"sha256"}}})
+        if last_used is not None:
+            for key in shown["keys"]:
+                key["last_used_at"] = last_used.get(key["id"])
+        typer.echo(json.dumps(shown, indent=2))
     else:
-        output().print(keys_table(ring.keys))
+        output().print(keys_table(ring.keys, last_used))
 
 
 @keys_app.command("revoke")

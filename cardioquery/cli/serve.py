@@ -7,9 +7,9 @@ import typer
 from cardioquery.cli.exits import ExitCode, fail, stderr
 from cardioquery.cli.starting import (
     check_access,
-    check_bundle,
     check_port,
     check_runtime,
+    open_bundle,
     read_settings,
 )
 
@@ -53,9 +53,9 @@ def serve(host: Host = None, port: Port = None, workers: Workers = None) -> None
     check_access(settings)
     check_runtime()
     check_port(settings.host, settings.port)
-    check_bundle(settings)
+    open_bundle(settings)
     # Imported here: everything else of this command works without what serving needs.
-    from service.server import serve as run
+    from service.processes.server import serve as run
 
     where = f"{settings.host}, port {settings.port or 'as the log says'}"
     stderr().print(f"CardioQuery on {where}. Research use only. Stop it with Ctrl-C.")

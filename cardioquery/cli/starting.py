@@ -1,4 +1,4 @@
-"""What has to be in order before the service can start, and one clear line for what is not."""
+"""Checks before the service starts, and one clear line for what is not."""
 
 import errno
 import socket
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from cardioquery.cli.exits import ExitCode, fail
-from ecg_core.bundle import load_bundle
+from ecg_core.bundle import Bundle, load_bundle
 from ecg_core.errors import EcgError, InvalidBundle
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def check_runtime() -> None:
         raise fail(message, ExitCode.CANNOT_START)
 
 
-def check_bundle(settings: "Settings") -> None:
-    """The model's files are there and unaltered."""
+def open_bundle(settings: "Settings") -> Bundle:
+    """The model's files, which are there and unaltered."""
     try:
-        load_bundle(settings.bundle_dir)
+        return load_bundle(settings.bundle_dir, settings.pinned_digest)
     except InvalidBundle as error:
         message = f"the model's bundle is not valid: {error} (CARDIOQUERY_BUNDLE_DIR)"
         raise fail(message, ExitCode.CANNOT_START) from None
@@ -48,8 +48,8 @@ def check_bundle(settings: "Settings") -> None:
 
 def check_access(settings: "Settings") -> None:
     """Nobody beyond this machine is served without a key, unless that is meant."""
-    from service.access.errors import AccessMisconfigured
-    from service.access.start import check_access_settings
+    from service.access.control import check_access_settings
+    from service.errors import AccessMisconfigured
 
     try:
         check_access_settings(settings)

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
 import httpx
+from pydantic import JsonValue
 
-from api_schemas import Condition, Diagnosis, ModelDescription
+from api_schemas import Condition, Diagnosis, ModelDescription, ReadCondition
 from cardioquery.client import calls
 from cardioquery.client.errors import (
     RequestTimedOut,
@@ -20,6 +22,7 @@ from cardioquery.client.options import (
     DEFAULT_TIMEOUT_S,
     DEFAULT_URL,
     PAGE_SIZE,
+    DiagnosisOptions,
     base_url,
     request_headers,
 )
@@ -73,6 +76,19 @@ class AsyncClient:
         )
         return await self._send(call)
 
+    async def diagnose_fhir(
+        self,
+        recording: RecordingFiles,
+        *,
+        subject: str | None = None,
+        encounter: str | None = None,
+        effective: datetime | str | None = None,
+        **options: Unpack[DiagnosisOptions],
+    ) -> dict[str, JsonValue]:
+        """The same answer as a FHIR R4 bundle; see `Client.diagnose_fhir`."""
+        call = await asyncio.to_thread(calls.diagnose, recording, **options)
+        return await self._send(calls.diagnose_fhir(call, subject, encounter, effective))
+
     async def add_condition(
         self,
         text: str,
@@ -83,6 +99,10 @@ class AsyncClient:
     ) -> Condition:
         """Register a condition; see `Client.add_condition`."""
         return await self._send(calls.add_condition(text, name, synonyms, codes))
+
+    async def read_condition(self, text: str) -> ReadCondition:
+        """How a text would be read; see `Client.read_condition`."""
+        return await self._send(calls.read_condition(text))
 
     async def conditions(self) -> AsyncIterator[Condition]:
         """All registered conditions, sorted by id; pages are fetched as they are needed."""
@@ -107,7 +127,7 @@ class AsyncClient:
         return await self._send(calls.model())
 
     async def ready(self) -> bool:
-        """Whether the service is there, warm, and reaches its store. Never retries."""
+        """Ask whether the service is there, warm, and reaches its store. Never retries."""
         try:
             await self._send(calls.readiness(), NO_RETRIES)
         except (ServiceBusy, ServiceUnreachable, RequestTimedOut):

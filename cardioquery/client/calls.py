@@ -1,12 +1,13 @@
-"""What is sent and how the answer is read: all that the sync and async clients share."""
+"""Requests, and how their answers are read: all that the sync and async clients share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from api_schemas import (
     Coding,
@@ -15,8 +16,10 @@ from api_schemas import (
     Diagnosis,
     ModelDescription,
     NewCondition,
+    ReadCondition,
     Readiness,
 )
+from api_schemas.fhir import FHIR_MEDIA_TYPE
 from cardioquery.client.errors import CardioQueryError, UnexpectedAnswer, service_problem
 from cardioquery.client.files import RecordingFiles, recording_files
 
@@ -43,12 +46,12 @@ class Call(Generic[T]):
 
 def diagnose(
     recording: RecordingFiles,
-    queries: Sequence[str],
-    top_k: int | None,
-    sampling_rate_hz: float | None,
-    units: str | float | None,
-    lead_order: Sequence[str] | None,
-    allow_missing_leads: bool,
+    queries: Sequence[str] = (),
+    top_k: int | None = None,
+    sampling_rate_hz: float | None = None,
+    units: str | float | None = None,
+    lead_order: Sequence[str] | None = None,
+    allow_missing_leads: bool = False,
 ) -> Call[Diagnosis]:
     """`POST /diagnose`."""
     if isinstance(queries, str):
@@ -70,6 +73,23 @@ def diagnose(
     return Call("POST", "diagnose", _model(Diagnosis), {"data": data, "files": files})
 
 
+def diagnose_fhir(
+    plain: Call[Diagnosis],
+    subject: str | None,
+    encounter: str | None,
+    effective: datetime | str | None,
+) -> Call[dict[str, JsonValue]]:
+    """The same `POST /diagnose`, answered as a FHIR bundle."""
+    stated = {
+        "fhir_subject": subject,
+        "fhir_encounter": encounter,
+        "fhir_effective": effective.isoformat() if isinstance(effective, datetime) else effective,
+    }
+    data = plain.body["data"] | {k: v for k, v in stated.items() if v is not None}
+    body = {**plain.body, "data": data, "headers": {"Accept": FHIR_MEDIA_TYPE}}
+    return Call("POST", "diagnose", _fhir_bundle, body)
+
+
 def add_condition(
     text: str,
     name: str | None,
@@ -77,13 +97,27 @@ def add_condition(
     codes: Sequence[tuple[str, str]],
 ) -> Call[Condition]:
     """`POST /queries`."""
+    return Call("POST", "queries", _model(Condition), {"json": _new(text, name, synonyms, codes)})
+
+
+def read_condition(text: str) -> Call[ReadCondition]:
+    """`POST /queries?dry_run=true`."""
+    options = {"json": _new(text, None, (), ()), "params": {"dry_run": "true"}}
+    return Call("POST", "queries", _model(ReadCondition), options)
+
+
+def _new(
+    text: str,
+    name: str | None,
+    synonyms: Sequence[str],
+    codes: Sequence[tuple[str, str]],
+) -> dict[str, object]:
     codings = tuple(Coding.model_construct(system=system, code=code) for system, code in codes)
     # Not checked here: the service tells every fault at once, in its own words.
     new = NewCondition.model_construct(
         text=text, name=name, synonyms=tuple(synonyms), codes=codings
     )
-    body = new.model_dump(mode="json", exclude_none=True)
-    return Call("POST", "queries", _model(Condition), {"json": body})
+    return new.model_dump(mode="json", exclude_none=True)
 
 
 def page(limit: int, cursor: str | None) -> Call[ConditionPage]:
@@ -133,6 +167,15 @@ def _path_of(condition_id: str) -> str:
     if condition_id in {"", ".", ".."}:
         raise ValueError("a condition's id is not empty and no relative path")
     return f"queries/{quote(condition_id, safe='')}"
+
+
+def _fhir_bundle(response: httpx.Response) -> dict[str, JsonValue]:
+    """The bundle as it came: what this version does not know of is handed on as well."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip()
+    bundle = response.json() if kind == FHIR_MEDIA_TYPE else None
+    if not isinstance(bundle, dict):
+        raise UnexpectedAnswer("the answer is no FHIR: the service is of an older version")
+    return bundle
 
 
 def _model(kind: type[Model]) -> Callable[[httpx.Response], Model]:

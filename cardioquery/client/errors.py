@@ -4,6 +4,7 @@
 
     CardioQueryError
     ├ RecordingFileError      a local file that is not there, or a header without its signal file
+    ├ InvalidServiceUrl       no address that requests could be sent to
     ├ ServiceUnreachable      no connection, or it broke
     ├ RequestTimedOut         no answer in time
     ├ UnexpectedAnswer        an answer that is not of this service's contract
@@ -28,6 +29,10 @@ class CardioQueryError(Exception):
 
 class RecordingFileError(CardioQueryError):
     """The files of a recording cannot be put together."""
+
+
+class InvalidServiceUrl(CardioQueryError):
+    """The service's address is none: it lacks its scheme or its host."""
 
 
 class ServiceUnreachable(CardioQueryError):
@@ -95,8 +100,12 @@ def service_problem(response: httpx.Response) -> CardioQueryError:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
         return UnexpectedAnswer(f"status {response.status_code} without a problem+json body")
-    kind = _KINDS.get(problem.status, ServiceFailed)
-    return kind(problem, retry_after_s(response))
+    return problem_error(problem, retry_after_s(response))
+
+
+def problem_error(problem: Problem, retry_after_s: float | None = None) -> ServiceProblem:
+    """The error that a problem stands for."""
+    return _KINDS.get(problem.status, ServiceFailed)(problem, retry_after_s)
 
 
 def retry_after_s(response: httpx.Response) -> float | None:

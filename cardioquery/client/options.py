@@ -1,8 +1,12 @@
-"""What both clients take for granted unless they are told otherwise."""
+"""Defaults of both clients."""
 
 import os
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
+
+import httpx
+
+from cardioquery.client.errors import InvalidServiceUrl
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 DEFAULT_TIMEOUT_S = 60.0
@@ -10,7 +14,17 @@ PAGE_SIZE = 500
 
 
 def base_url(url: str) -> str:
-    """The service's URL, ending in a slash: a path in it (behind a proxy) is kept."""
+    """The service's URL, ending in a slash: a path in it (behind a proxy) is kept.
+
+    Raises:
+        InvalidServiceUrl: It does not begin with http:// or https:// and a host.
+    """
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise InvalidServiceUrl(f"the URL has to begin with http:// or https://, as {DEFAULT_URL}")
     return url.rstrip("/") + "/"
 
 

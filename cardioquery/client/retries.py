@@ -1,4 +1,4 @@
-"""When a request is sent again: only if the service asks for it, so often, and not for too long."""
+"""Retries of a request: only if the service asks for it, so often, and not for too long."""
 
 from dataclasses import dataclass
 

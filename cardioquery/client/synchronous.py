@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
 import httpx
+from pydantic import JsonValue
 
-from api_schemas import Condition, Diagnosis, ModelDescription
+from api_schemas import Condition, Diagnosis, ModelDescription, ReadCondition
 from cardioquery.client import calls
 from cardioquery.client.errors import (
     RequestTimedOut,
@@ -20,6 +22,7 @@ from cardioquery.client.options import (
     DEFAULT_TIMEOUT_S,
     DEFAULT_URL,
     PAGE_SIZE,
+    DiagnosisOptions,
     base_url,
     request_headers,
 )
@@ -89,6 +92,30 @@ class Client:
         )
         return self._send(call)
 
+    def diagnose_fhir(
+        self,
+        recording: RecordingFiles,
+        *,
+        subject: str | None = None,
+        encounter: str | None = None,
+        effective: datetime | str | None = None,
+        **options: Unpack[DiagnosisOptions],
+    ) -> dict[str, JsonValue]:
+        """The same answer as a FHIR R4 bundle, as it came; see docs/use/fhir.md.
+
+        Args:
+            recording: As of `diagnose`.
+            subject: A reference to the patient: `Patient/ID`, a URL, or `urn:uuid:`.
+            encounter: A reference to the encounter.
+            effective: When it was recorded; with its zone.
+            options: The other arguments of `diagnose`.
+
+        Raises:
+            CardioQueryError: See `cardioquery.client.errors`.
+        """
+        call = calls.diagnose(recording, **options)
+        return self._send(calls.diagnose_fhir(call, subject, encounter, effective))
+
     def add_condition(
         self,
         text: str,
@@ -106,6 +133,10 @@ class Client:
             codes: Pairs of a terminology's URI and the code in it.
         """
         return self._send(calls.add_condition(text, name, synonyms, codes))
+
+    def read_condition(self, text: str) -> ReadCondition:
+        """How a text would be read if it were registered; nothing is stored."""
+        return self._send(calls.read_condition(text))
 
     def conditions(self) -> Iterator[Condition]:
         """All registered conditions, sorted by id; pages are fetched as they are needed."""
@@ -129,7 +160,7 @@ class Client:
         return self._send(calls.model())
 
     def ready(self) -> bool:
-        """Whether the service is there, warm, and reaches its store. Never retries."""
+        """Ask whether the service is there, warm, and reaches its store. Never retries."""
         try:
             self._send(calls.readiness(), NO_RETRIES)
         except (ServiceBusy, ServiceUnreachable, RequestTimedOut):

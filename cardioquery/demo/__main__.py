@@ -72,13 +72,14 @@ def _rank_all(
     shown = [
         finding
         for finding in diagnosis.findings
-        if finding.rank <= TOP_K or finding.condition_id == condition.id
+        if (finding.rank or TOP_K + 1) <= TOP_K or finding.condition_id == condition.id
     ]
-    _show(console, diagnosis.model_copy(update={"findings": shown}))
+    _show(console, diagnosis.model_copy(update={"findings": shown}), asked=False)
 
 
-def _show(console: Console, diagnosis: Diagnosis) -> None:
-    console.print(diagnosis_view(diagnosis, ascii_only=console.options.ascii_only))
+def _show(console: Console, diagnosis: Diagnosis, *, asked: bool = True) -> None:
+    view = diagnosis_view(diagnosis, ascii_only=console.options.ascii_only, asked=asked)
+    console.print(view)
 
 
 if __name__ == "__main__":

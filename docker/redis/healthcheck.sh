@@ -2,4 +2,4 @@
 # Does Redis take the password and answer?
 REDISCLI_AUTH=$(cat /run/secrets/redis/password)
 export REDISCLI_AUTH
-[ "$(redis-cli ping)" = PONG ]
+[ "$(redis-cli --user cardioquery ping)" = PONG ]

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Starts Redis with the password of a secret's file. It goes in through standard input: arguments
+# Starts Redis with one user, who may do what the service needs (docs/operate/redis.md) and has the
+# password of a secret's file. It goes in through standard input: arguments
 # and environments can be read from outside.
 set -eu
 secret=/run/secrets/redis/password
@@ -11,5 +12,7 @@ refuse() {
 { touch /data/.writable && rm /data/.writable; } 2>/dev/null ||
   refuse "the volume at /data cannot be written to: mount it writable for user $(id -u)"
 exec redis-server /etc/redis/redis.conf - << END
-requirepass $(cat "$secret")
+# Off: nobody can log in as it. Its rights are those that a restart reads the append-only file with.
+user default off ~* +@all
+user cardioquery on >$(cat "$secret") ~cardioquery:* ~{cardioquery:* +@all -@dangerous -@admin +info
 END

@@ -7,10 +7,11 @@ stands for two conditions, and "broader" never runs in a circle.
 
 import hashlib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from importlib import resources
+from itertools import combinations
 from types import MappingProxyType
 from typing import Annotated, TypeVar
 
@@ -79,6 +80,8 @@ class Condition(_Strict):
         snomed: SNOMED CT concept ids.
         classes: Benchmark classes that mean it, as (set, class name).
         broader: Ids of the more general conditions directly above it.
+        names: Names in further languages, as (language, name); from the files' `names` entries.
+        icd10: Codes of ICD-10 or ICD-10-CM that say the condition itself; from the same entries.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -93,11 +96,18 @@ class Condition(_Strict):
     snomed: tuple[Annotated[str, Field(pattern=r"^\d{6,18}$")], ...] = ()
     classes: Classes = ()
     broader: tuple[NonEmpty, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+    icd10: tuple[str, ...] = ()
 
     @property
     def wordings(self) -> tuple[str, ...]:
-        """Every term that means this condition, its name first."""
+        """Every English and German term that means this condition, its name first."""
         return (self.name, *self.synonyms, *self.abbreviations, *self.german)
+
+    @property
+    def all_wordings(self) -> tuple[str, ...]:
+        """Every term in any language that means this condition, its name first."""
+        return (*self.wordings, *(name for _, name in self.names))
 
 
 class AmbiguousTerm(_Strict):
@@ -107,9 +117,63 @@ class AmbiguousTerm(_Strict):
     may_mean: Annotated[tuple[NonEmpty, ...], Field(min_length=2)]
 
 
+class Names(_Strict):
+    """A condition's names in further languages, and its codes of ICD-10."""
+
+    condition: NonEmpty
+    french: tuple[NonEmpty, ...] = ()
+    spanish: tuple[NonEmpty, ...] = ()
+    italian: tuple[NonEmpty, ...] = ()
+    dutch: tuple[NonEmpty, ...] = ()
+    portuguese: tuple[NonEmpty, ...] = ()
+    icd10: tuple[Annotated[str, Field(pattern=r"^[A-Z]\d{2}(\.\d{1,3})?$")], ...] = ()
+
+    @property
+    def by_language(self) -> tuple[tuple[str, str], ...]:
+        """All names, as (language, name)."""
+        languages = ("french", "spanish", "italian", "dutch", "portuguese")
+        return tuple((each, name) for each in languages for name in getattr(self, each))
+
+
+class Logic(_Strict):
+    """How a condition that no recording was labelled with follows from what can be asked.
+
+    Each part is a condition's id, a sign's name or a measurement in words ("QTc of 480 ms or
+    more").
+
+    Attributes:
+        condition: Whose logic it is.
+        required: Without any one of these it is not there.
+        supporting: Seen with it often, not always.
+        excluding: Where one of these is there, it is something else.
+    """
+
+    condition: NonEmpty
+    required: tuple[NonEmpty, ...] = ()
+    supporting: tuple[NonEmpty, ...] = ()
+    excluding: tuple[NonEmpty, ...] = ()
+
+
+class Exclusive(_Strict):
+    """Conditions of which one recording shows one at most; none of them is broader than another."""
+
+    conditions: Annotated[tuple[NonEmpty, ...], Field(min_length=2)]
+
+
+class Opposite(_Strict):
+    """Terms that say the absence of a condition as a name of their own ("abnormal ECG")."""
+
+    condition: NonEmpty
+    terms: Annotated[tuple[NonEmpty, ...], Field(min_length=1)]
+
+
 class _File(_Strict):
     condition: tuple[Condition, ...] = ()
     ambiguous: tuple[AmbiguousTerm, ...] = ()
+    names: tuple[Names, ...] = ()
+    logic: tuple[Logic, ...] = ()
+    exclusive: tuple[Exclusive, ...] = ()
+    opposite: tuple[Opposite, ...] = ()
 
 
 class Catalogue:
@@ -129,8 +193,11 @@ class Catalogue:
         self.digest = _digest(contents)
         self.conditions = file.condition
         self._by_id = _unique(("id", c.id, c) for c in file.condition)
-        self._by_term = _unique(("term", _key(w), c) for c in file.condition for w in c.wordings)
+        self._by_term = _unique(
+            ("term", _key(w), c) for c in file.condition for w in c.all_wordings
+        )
         self._by_scp = _unique(("SCP code", code, c) for c in file.condition for code in c.scp)
+        self._by_icd10 = _unique(("ICD-10 code", i, c) for c in file.condition for i in c.icd10)
         self._by_snomed = _unique(("SNOMED id", i, c) for c in file.condition for i in c.snomed)
         self._by_class = _unique(
             ("class", (str(benchmark_set), class_name), c)
@@ -139,6 +206,15 @@ class Catalogue:
         )
         self._ancestors = MappingProxyType({c.id: self._climb(c, ()) for c in file.condition})
         self._ambiguous = self._read_ambiguous(file.ambiguous)
+        self._narrower = _narrower(self._ancestors)
+        self._logic = MappingProxyType({self._known(e.condition).id: e for e in file.logic})
+        self._opposites = _unique(
+            ("opposite term", _key(term), self._known(entry.condition))
+            for entry in file.opposite
+            for term in entry.terms
+        )
+        self._opposite_entries = file.opposite
+        self.exclusive = tuple(self._read_exclusive(file.exclusive))
 
     @staticmethod
     def load() -> "Catalogue":
@@ -153,6 +229,10 @@ class Catalogue:
         """
         return self._by_id[condition_id]
 
+    def has(self, condition_id: str) -> bool:
+        """Whether there is a condition with this id."""
+        return condition_id in self._by_id
+
     def find(self, text: str) -> Condition | None:
         """The condition that a wording, abbreviation or spelling of it names, if one does."""
         return self._by_term.get(_key(text))
@@ -160,6 +240,30 @@ class Catalogue:
     def ambiguous(self, text: str) -> tuple[Condition, ...]:
         """The conditions that an ambiguous term may mean; empty if it is not ambiguous."""
         return self._ambiguous.get(_key(text), ())
+
+    def opposite(self, text: str) -> Condition | None:
+        """The condition whose absence a term names, if it names one ("abnormal ECG")."""
+        return self._opposites.get(_key(text))
+
+    def opposites(self) -> Iterator[tuple[Condition, tuple[str, ...]]]:
+        """Conditions with the terms that name their absence."""
+        return ((self._by_id[e.condition], e.terms) for e in self._opposite_entries)
+
+    def logic(self, condition_id: str) -> Logic | None:
+        """How a condition follows from its signs, where that is stated."""
+        return self._logic.get(condition_id)
+
+    def narrower(self, condition_id: str) -> tuple[Condition, ...]:
+        """Every narrower condition, transitively, in the catalogue's order.
+
+        Raises:
+            KeyError: There is no such condition.
+        """
+        return tuple(self._by_id[i] for i in self._narrower[condition_id])
+
+    def by_icd10(self, code: str) -> Condition | None:
+        """The condition that a code of ICD-10 says, with its dot."""
+        return self._by_icd10.get(code)
 
     def by_scp(self, code: str) -> Condition | None:
         """The condition with this SCP-ECG code, spelt as in PTB-XL."""
@@ -199,6 +303,17 @@ class Catalogue:
             raise ValueError(f"no condition has the id {condition_id}")
         return condition
 
+    def _read_exclusive(self, entries: Iterable[Exclusive]) -> Iterator[tuple[str, str]]:
+        """Each pair that excludes one another, once."""
+        found: set[tuple[str, str]] = set()
+        for entry in entries:
+            for one, other in combinations([self._known(i).id for i in entry.conditions], 2):
+                above = {c.id for i in (one, other) for c in self._ancestors[i]}
+                if {one, other} & above:
+                    raise ValueError(f"{one} and {other} exclude one another, but one is broader")
+                found.add((min(one, other), max(one, other)))
+        yield from sorted(found)
+
     def _read_ambiguous(
         self, terms: Iterable[AmbiguousTerm]
     ) -> Mapping[str, tuple[Condition, ...]]:
@@ -220,10 +335,42 @@ def _load() -> Catalogue:
 
 def _joined(contents: Iterable[bytes]) -> _File:
     files = [_File.model_validate(tomllib.loads(data.decode("utf-8"))) for data in contents]
+    conditions = tuple(condition for file in files for condition in file.condition)
     return _File(
-        condition=tuple(condition for file in files for condition in file.condition),
+        condition=_with_names(conditions, [entry for file in files for entry in file.names]),
         ambiguous=tuple(entry for file in files for entry in file.ambiguous),
+        logic=tuple(entry for file in files for entry in file.logic),
+        exclusive=tuple(entry for file in files for entry in file.exclusive),
+        opposite=tuple(entry for file in files for entry in file.opposite),
     )
+
+
+def _with_names(
+    conditions: tuple[Condition, ...], entries: Sequence[Names]
+) -> tuple[Condition, ...]:
+    names: dict[str, list[tuple[str, str]]] = {}
+    codes: dict[str, list[str]] = {}
+    for entry in entries:
+        names.setdefault(entry.condition, []).extend(entry.by_language)
+        codes.setdefault(entry.condition, []).extend(entry.icd10)
+    if unknown := names.keys() - {condition.id for condition in conditions}:
+        raise ValueError(f"no condition has the id {', '.join(sorted(unknown))}")
+    return tuple(
+        c.model_copy(update={"names": tuple(names[c.id]), "icd10": tuple(codes[c.id])})
+        if c.id in names
+        else c
+        for c in conditions
+    )
+
+
+def _narrower(
+    ancestors: Mapping[str, tuple[Condition, ...]],
+) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {condition_id: [] for condition_id in ancestors}
+    for condition_id, above in ancestors.items():
+        for ancestor in above:
+            found[ancestor.id].append(condition_id)
+    return MappingProxyType({above: tuple(below) for above, below in found.items()})
 
 
 def _digest(contents: Iterable[bytes]) -> str:

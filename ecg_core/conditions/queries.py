@@ -36,8 +36,10 @@ _BLANK = re.compile(
 _LAST_LATIN_LETTER = "\u024f"
 _GREEK_IN_USE = frozenset("αβγδεθλμπστω")
 _LONGEST_TERM_WORDS = 8
+# In a row; the bound of Unicode's Stream-Safe Text Format (UAX 15).
+_MOST_MARKS = 30
 
-_UNCLEAR = Fault(
+UNCLEAR_NEGATION = Fault(
     FaultCode.QUERY_NEGATION_UNCLEAR,
     "It is not clear what the query negates; ask for one condition, as 'atrial fibrillation' or "
     "'no atrial fibrillation'.",
@@ -81,15 +83,15 @@ def understand_query(text: str, catalogue: Catalogue, *, max_characters: int = 3
         InvalidQuery: It cannot be asked, or might be answered the wrong way round.
     """
     trimmed = text.strip()
-    if faults := tuple(_faults(trimmed, max_characters)):
+    if faults := tuple(text_faults(trimmed, max_characters)):
         raise InvalidQuery(faults)
     asked = unicodedata.normalize("NFC", trimmed)
     if holds_negating_symbol(asked):
-        raise InvalidQuery([_UNCLEAR])
+        raise InvalidQuery([UNCLEAR_NEGATION])
     return _understand_phrase(asked, catalogue)
 
 
-def _faults(text: str, max_characters: int) -> Iterator[Fault]:
+def text_faults(text: str, max_characters: int) -> Iterator[Fault]:
     """What is wrong with the text as such; its meaning is not looked at."""
     if not text:
         yield Fault(FaultCode.EMPTY_QUERY, "The query is empty; name a condition.")
@@ -105,9 +107,22 @@ def _faults(text: str, max_characters: int) -> Iterator[Fault]:
             FaultCode.QUERY_CONTROL_CHARACTERS,
             "The query holds control characters, line breaks or invisible characters.",
         )
-    # Composing a long run of combining marks takes quadratic time, so no further if too long.
-    if not too_long:
+    # Composing a run of combining marks takes time quadratic in its length.
+    if _stacks_marks(text):
+        yield Fault(
+            FaultCode.QUERY_NOT_UNDERSTOOD, "The query stacks more marks on a letter than are read."
+        )
+    elif not too_long:
         yield from _faults_of_script(fold_characters(text))
+
+
+def _stacks_marks(text: str) -> bool:
+    run = 0
+    for character in text:
+        run = run + 1 if unicodedata.combining(character) else 0
+        if run > _MOST_MARKS:
+            return True
+    return False
 
 
 def _faults_of_script(folded: str) -> Iterator[Fault]:
@@ -135,7 +150,7 @@ def _understand_phrase(asked: str, catalogue: Catalogue) -> Query:
     if negated:
         return _understand_negation(asked, negated, catalogue)
     if _may_negate(plain, catalogue):
-        raise InvalidQuery([_UNCLEAR])
+        raise InvalidQuery([UNCLEAR_NEGATION])
     return Query(asked, plain, None, negated=False)
 
 
@@ -145,11 +160,11 @@ def _understand_negation(asked: str, negated: Sequence[str], catalogue: Catalogu
     condition = _look_up(term, catalogue)
     forms = tuple(plainer_forms(asked))
     if any(asks_to_rule_out(form) for form in forms) or not names_something(term):
-        raise InvalidQuery([_UNCLEAR])
+        raise InvalidQuery([UNCLEAR_NEGATION])
     if condition is None and may_describe_finding(forms[-1]):
-        raise InvalidQuery([_UNCLEAR])
+        raise InvalidQuery([UNCLEAR_NEGATION])
     if not _is_one_finding(term, condition, catalogue):
-        raise InvalidQuery([_UNCLEAR])
+        raise InvalidQuery([UNCLEAR_NEGATION])
     return Query(asked, term, condition, negated=True)
 
 
@@ -198,3 +213,25 @@ def _look_up(term: str, catalogue: Catalogue) -> Condition | None:
             FaultCode.QUERY_AMBIGUOUS, f"The term has several meanings; ask for one of: {names}."
         )
     return condition
+
+
+_LATIN_TWINS = frozenset("αβγεζηικνορστυχ")
+_OF_LETTERS = re.compile(r"[^\W\d_]+")
+
+
+def script_faults(text: str) -> Iterator[Fault]:
+    """Why a text for people may not be what it looks like: letters of a script that is not read.
+
+    A name in Cyrillic can look like another's in Latin, and a Greek letter like a Latin one.
+    """
+    folded = fold_characters(text)
+    readable = all(_is_readable(character) for character in folded if character.isalpha())
+    if not readable or any(map(_mixes_twins, _OF_LETTERS.findall(text.lower()))):
+        detail = "Names are written in Latin letters, and no word mixes Greek ones with them."
+        yield Fault(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
+
+
+def _mixes_twins(word: str) -> bool:
+    return any(letter in _LATIN_TWINS for letter in word) and any(
+        letter <= _LAST_LATIN_LETTER for letter in word
+    )

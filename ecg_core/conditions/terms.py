@@ -123,7 +123,7 @@ _DEGREE_PHRASE = re.compile(r"\b(?:first|second|third) degree\b")
 # Dropped at the start and at the end only: inside a term the same words may carry meaning.
 _ARTICLE = r"(?:the|an?|this|ein(?:e[nmrs]?)?|de[rnms]|die|das)"
 _LEADING_FILLER = re.compile(
-    rf"""^(?:{_ARTICLE}
+    rf"""^(?:(?:{_ARTICLE}
     |(?:12\ lead\ )?ecg\ (?:show(?:ing)?|with|of|demonstrating|suggest(?:ing)?|mit|zeigt)
     |(?:12\ lead\ )?ecg\ (?:finding|feature|sign|evidence)(?:\ (?:of|for))?
     |(?:evidence|sign|finding|feature|presence|diagnosis|case)\ (?:of|for)
@@ -132,12 +132,14 @@ _LEADING_FILLER = re.compile(
     |(?:there\ (?:is|are)|is\ there|are\ there|show(?:ing)?)
     |(?:hinweise?|anhalt)\ (?:auf|fuer)|nachweis(?:\ (?:von|einer|eines))
     |(?:zeichen|bild)\ (?:einer|eines|fuer|von|der|des)|es\ (?:besteht|zeigt\ sich)
-    )\ (?=\S)""",
+    )\ (?=\S))+""",
     re.VERBOSE,
 )
 _TRAILING_FILLER = re.compile(
     r"(?<=\S) (?:(?:on|in) (?:the |this )?ecg|im ecg|present|seen|noted|vorhanden|nachweisbar)$"
 )
+# No trailing filler is longer, its space and the letter before it included.
+_TRAILING_CHARACTERS = 16
 _BRACKETED_ENDING = re.compile(r"(?<=\w)\((?:e?s|e?n)\)")
 _NOT_A_WORD = re.compile(r"(?<!\d):|:(?!\d)|[^\w:]|_")
 
@@ -198,8 +200,8 @@ def _degree_first(term: str) -> str:
 
 
 def _without_fillers(term: str) -> str:
-    before = ""
-    while before != term:
-        before = term
-        term = _TRAILING_FILLER.sub("", _LEADING_FILLER.sub("", term))
-    return term
+    term = _LEADING_FILLER.sub("", term)
+    end = len(term)
+    while found := _TRAILING_FILLER.search(term, max(0, end - _TRAILING_CHARACTERS), end):
+        end = found.start()
+    return term[:end]

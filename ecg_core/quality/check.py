@@ -1,10 +1,12 @@
 """The quality check: between reading a recording and preparing it for the encoder."""
 
+from dataclasses import replace
+
 from ecg_core.errors import Fault, FaultCode, UnusableRecording
 from ecg_core.quality.disturbances import disturbance_warnings
-from ecg_core.quality.faults import flat_leads, missing_leads, sample_faults, timing_faults
 from ecg_core.quality.limb_leads import limb_lead_warnings
 from ecg_core.quality.measures import WINDOW_S, measure
+from ecg_core.quality.refusals import flat_leads, missing_leads, sample_faults, timing_faults
 from ecg_core.quality.report import QualityReport, QualityWarning, QualityWarningCode
 from ecg_core.quality.verdict import is_acceptable
 from ecg_core.recording import Recording
@@ -49,9 +51,7 @@ def _without(recording: Recording, left_out: tuple[str, ...]) -> Recording:
         return recording
     rows = [row for row, lead in enumerate(recording.leads) if lead not in left_out]
     leads = tuple(recording.leads[row] for row in rows)
-    return Recording(
-        recording.samples_mv[rows], leads, recording.sampling_rate_hz, recording.format
-    )
+    return replace(recording, samples_mv=recording.samples_mv[rows], leads=leads)
 
 
 def _report(usable: Recording, absent: list[Fault]) -> QualityReport:

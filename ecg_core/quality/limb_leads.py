@@ -16,7 +16,7 @@ _Array = NDArray[np.float64]
 _INCONSISTENT_MV = 0.03
 _INCONSISTENT_SHARE = 0.15
 # Leads I and II look much like V6, aVR like its mirror image. Where I or II is the mirror image and
-# aVR is not, electrodes were swapped: so in 0.2 % of PTB-XL's recordings (docs/quality.md).
+# aVR is not, electrodes were swapped: so in 0.2 % of PTB-XL's recordings (docs/use/quality.md).
 _MIRRORED = -0.4
 _NOT_MIRRORED = -0.2
 # A right-leg electrode on an arm leaves one limb lead almost without signal.

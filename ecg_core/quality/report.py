@@ -18,6 +18,7 @@ class QualityWarningCode(StrEnum):
     MAINS_HUM = "mains_hum"
     BASELINE_STEP = "baseline_step"
     BURST = "burst"
+    WILD_SAMPLE = "wild_sample"
     LIMB_LEADS_INCONSISTENT = "limb_leads_inconsistent"
     LIMB_LEADS_SWAPPED = "limb_leads_swapped"
     SHORT_RECORDING = "short_recording"

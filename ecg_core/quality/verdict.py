@@ -1,4 +1,4 @@
-"""Would a reader of ECGs accept this recording? A logistic model on four measures.
+"""Would a reader of ECGs accept this recording? A logistic model on three measures.
 
 Its constants are made by `python -m model_training.recipes.evaluate_quality`; a test compares them.
 """
@@ -10,22 +10,21 @@ from numpy.typing import NDArray
 
 from ecg_core.quality.measures import LeadMeasures
 
-FEATURES = ("largest range", "largest drift", "largest step", "least peakedness")
-# log10 of each feature; the logit of "not acceptable" is their weighted sum.
-INTERCEPT = 1.555
-WEIGHTS = MappingProxyType(dict(zip(FEATURES, (1.506, 0.806, 1.130, -4.838), strict=True)))
+FEATURES = ("least repeating", "largest drift", "least agreement")
+# The logit of "not acceptable" is the weighted sum of the features.
+INTERCEPT = -0.543
+WEIGHTS = MappingProxyType(dict(zip(FEATURES, (-0.624, 1.384, -3.338), strict=True)))
 _SMALLEST_MV = 1e-3
 
 
 def verdict_features(measures: LeadMeasures) -> NDArray[np.float64]:
     """The model's features, shape (window, feature): the worst lead's, whichever lead it is."""
     worst = (
-        measures.range_mv.max(axis=1) + _SMALLEST_MV,
-        measures.drift_mv.max(axis=1) + _SMALLEST_MV,
-        measures.step_mv.max(axis=1) + _SMALLEST_MV,
-        measures.peakedness.min(axis=1) + 1.0,
+        measures.repeats.min(axis=1),
+        np.log10(measures.drift_mv.max(axis=1) + _SMALLEST_MV),
+        measures.agreement.min(axis=1),
     )
-    features: NDArray[np.float64] = np.log10(np.stack(worst, axis=1))
+    features: NDArray[np.float64] = np.stack(worst, axis=1)
     return features
 
 

@@ -2,8 +2,8 @@
 
 from ecg_core.readers.archive import ArchiveBounds
 from ecg_core.readers.base import ReadLimits, RecordingReader, StatedFacts, UploadedFile
+from ecg_core.readers.grouping import RecordingSource, recordings_in
 from ecg_core.readers.registry import read_recording
-from ecg_core.readers.several import RecordingSource, recordings_in
 
 __all__ = [
     "ArchiveBounds",

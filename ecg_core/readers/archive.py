@@ -3,7 +3,8 @@
 import stat
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
@@ -11,7 +12,8 @@ from threading import Lock
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, LargeZipFile, ZipFile, ZipInfo
 
 from ecg_core.errors import Fault, FaultCode, RecordingTooLarge, UnreadableRecording
-from ecg_core.readers.base import ReadLimits, UploadedFile
+from ecg_core.readers.base import FIRST_BYTES, ReadLimits, UploadedFile
+from ecg_core.readers.companions import is_companion
 
 ARCHIVE_SUFFIX = ".zip"
 MAX_MEMBERS = 20
@@ -61,7 +63,8 @@ class Archive:
         archive: The zip.
         limits: Bounds on one file.
         bounds: Bounds on all of them.
-        suffixes: Suffixes of files that it may hold; None: any but those of other archives.
+        is_readable: Whether it may hold a file of this name that begins with these bytes; None:
+            any but other archives.
 
     Raises:
         RecordingTooLarge: The archive is too large when unpacked, and nothing else is wrong.
@@ -74,7 +77,7 @@ class Archive:
         archive: UploadedFile,
         limits: ReadLimits,
         bounds: ArchiveBounds,
-        suffixes: frozenset[str] | None = None,
+        is_readable: Callable[[UploadedFile], bool] | None = None,
     ) -> None:
         # zipfile builds an object for each entry, whatever the directory says of their number.
         if archive.content.count(_CENTRAL_SIGNATURE) > 2 * bounds.max_members:
@@ -84,15 +87,30 @@ class Archive:
         try:
             self._opened = ZipFile(BytesIO(archive.content))
             members = self._opened.infolist()
-            faults = _directory_faults(members, bounds, suffixes)
+            faults = _directory_faults(members, bounds)
             too_large = _is_too_large(members, limits, bounds)
             self._files = [member for member in members if not _is_ignored(member)]
+            if is_readable and not all(map(is_readable, self._beginnings())):
+                faults.append("it holds files that are no recording")
         except _FOREIGN_ERRORS as error:
             raise _damaged() from error
         if faults:
             raise _refusal([*faults, _TOO_LARGE] if too_large else faults)
         if too_large:
             raise _too_large()
+
+    def _beginnings(self) -> Iterator[UploadedFile]:
+        """Each file but other archives, as far as its format is told."""
+        for number, member in enumerate(self._files):
+            if _suffix(member) != ARCHIVE_SUFFIX:
+                yield UploadedFile(PurePosixPath(member.filename).name, self.beginning(number))
+
+    def beginning(self, number: int) -> bytes:
+        """The first bytes of the file at this place of `names`; none of one that is damaged."""
+        member = self._files[number]
+        with suppress(*_FOREIGN_ERRORS), self._turn, self._opened.open(member) as stream:
+            return stream.read(FIRST_BYTES)
+        return b""
 
     @property
     def names(self) -> list[str]:
@@ -116,26 +134,24 @@ class Archive:
 
 
 def unpack(
-    archive: UploadedFile, limits: ReadLimits, suffixes: frozenset[str]
+    archive: UploadedFile, limits: ReadLimits, is_readable: Callable[[UploadedFile], bool]
 ) -> list[UploadedFile]:
     """The files of an archive of one recording.
 
     Args:
         archive: The zip.
         limits: Bounds on one file; all together may be twice as large.
-        suffixes: Suffixes that a reader takes; other files are refused.
+        is_readable: Whether a reader takes such a file; others are refused.
 
     Raises:
         RecordingTooLarge, UnreadableRecording: As for `Archive`.
     """
     bounds = ArchiveBounds(MAX_MEMBERS, 2 * limits.max_file_bytes)
-    opened = Archive(archive, limits, bounds, suffixes)
+    opened = Archive(archive, limits, bounds, is_readable)
     return [opened.read(number) for number in range(len(opened.names))]
 
 
-def _directory_faults(
-    members: list[ZipInfo], bounds: ArchiveBounds, suffixes: frozenset[str] | None
-) -> list[str]:
+def _directory_faults(members: list[ZipInfo], bounds: ArchiveBounds) -> list[str]:
     """What the directory alone says against an archive, before anything is unpacked."""
     files = [member for member in members if not _is_ignored(member)]
     found = {_suffix(file) for file in files}
@@ -145,9 +161,6 @@ def _directory_faults(
         "it holds a member whose path leads out of it": any(map(_leads_out, members)),
         "it holds a link or a device": not all(map(_is_plain, members)),
         "it holds another archive": ARCHIVE_SUFFIX in found,
-        "it holds files that are no recording": (
-            suffixes is not None and not found <= suffixes | {ARCHIVE_SUFFIX}
-        ),
         "it is compressed by a method other than deflate": any(
             file.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for file in files
         ),
@@ -203,14 +216,18 @@ def _is_plain(member: ZipInfo) -> bool:
 
 
 def _is_ignored(member: ZipInfo) -> bool:
-    """Folders, and what macOS adds: `__MACOSX/`, `.DS_Store`, `._name`."""
+    """Folders, what macOS adds (`__MACOSX/`, `.DS_Store`, `._name`), DICOM media's directory.
+
+    And what databases put beside recordings; none of it is unpacked.
+    """
     parts = _parts(member)
     return (
         member.is_dir()
         or not parts
         or parts[0] == "__MACOSX"
-        or parts[-1] == ".DS_Store"
+        or parts[-1] in (".DS_Store", "DICOMDIR")
         or parts[-1].startswith("._")
+        or is_companion(parts[-1])
     )
 
 

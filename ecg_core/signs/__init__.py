@@ -5,7 +5,7 @@ signs beside the waveform, and a condition that it was never trained on can be r
 its description names ("PR interval above 200 ms").
 """
 
-from ecg_core.signs.measured import Sign
-from ecg_core.signs.measuring import SIGNS, measure_signs
+from ecg_core.signs.language import Sign
+from ecg_core.signs.measure import SIGNS, measure_signs, signs_measured
 
-__all__ = ["SIGNS", "Sign", "measure_signs"]
+__all__ = ["SIGNS", "Sign", "measure_signs", "signs_measured"]

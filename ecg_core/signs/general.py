@@ -5,8 +5,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_core.signs.measured import (
+from ecg_core.leads import LEADS
+from ecg_core.signs.language import (
     Measured,
+    NotMeasured,
     Sign,
     Value,
     above,
@@ -34,15 +36,20 @@ def _rate(m: Measured) -> float:
 
 
 def _p_in_ii(m: Measured) -> float:
-    return m.at(m.waves.p_mv, "II")
+    return m.at(m.p_mv, "II")
 
 
-def _highest_p_mv(m: Measured) -> float:
-    return float(np.abs(m.of(m.waves.p_mv, "I", "II", "V1")).max())
+def _p_height_mv(m: Measured) -> float:
+    """Of what stands before the QRS complex, root mean square over leads."""
+    return m.usual.bounds.p_height_mv
+
+
+def _p_certainty(m: Measured) -> float:
+    return m.usual.p_certainty
 
 
 def _qrs(m: Measured) -> float:
-    return m.waves.qrs_s
+    return m.qrs_s
 
 
 def _axis(m: Measured) -> float:
@@ -57,28 +64,28 @@ def _right_axis(m: Measured) -> float:
 
 def _qtc_s(m: Measured) -> float:
     """Bazett's correction."""
-    return m.waves.qt_s / math.sqrt(60 / m.rhythm.rate_per_min)
+    return m.qt_s / math.sqrt(60 / m.rhythm.rate_per_min)
 
 
 def _sokolow_mv(m: Measured) -> float:
-    return m.at(m.waves.s_mv, "V1") + float(m.of(m.waves.r_mv, "V5", "V6").max())
+    return m.at(m.heights.s_mv, "V1") + float(m.of(m.heights.r_mv, "V5", "V6").max())
 
 
 def _cornell_mv(m: Measured) -> float:
-    return m.at(m.waves.r_mv, "aVL") + m.at(m.waves.s_mv, "V3")
+    return m.at(m.heights.r_mv, "aVL") + m.at(m.heights.s_mv, "V3")
 
 
 def _peak_to_peak_mv(*leads: str) -> Value:
-    return lambda m: float((m.of(m.waves.r_mv, *leads) + np.maximum(
-        m.of(m.waves.s_mv, *leads), m.of(m.waves.q_mv, *leads))).max())  # fmt: skip
+    return lambda m: float((m.of(m.heights.r_mv, *leads) + np.maximum(
+        m.of(m.heights.s_mv, *leads), m.of(m.heights.q_mv, *leads))).max())  # fmt: skip
 
 
 def _highest(measure: str, *leads: str) -> Value:
-    return lambda m: float(m.of(getattr(m.waves, measure), *leads).max())
+    return lambda m: float(m.of(getattr(m.heights, measure), *leads).max())
 
 
 def _lowest(measure: str, *leads: str) -> Value:
-    return lambda m: float(m.of(getattr(m.waves, measure), *leads).min())
+    return lambda m: float(m.of(getattr(m.heights, measure), *leads).min())
 
 
 def _small_r_then_s(*leads: str) -> Value:
@@ -88,25 +95,28 @@ def _small_r_then_s(*leads: str) -> Value:
 
 def _mostly_negative(*leads: str) -> Value:
     """A QS or rS complex in all of these leads."""
-    return lambda m: float(np.min((m.of(m.waves.s_mv, *leads) - m.of(m.waves.r_mv, *leads)) / 0.15))
+    return lambda m: float(
+        np.min((m.of(m.heights.s_mv, *leads) - m.of(m.heights.r_mv, *leads)) / 0.15)
+    )
 
 
 def _dominant_r(*leads: str) -> Value:
     """An R wave above all other deflections, in all of these leads."""
     return lambda m: float(
-        np.min((m.of(m.waves.r_mv, *leads) - m.of(m.waves.s_mv, *leads) - 0.1) / 0.15)
+        np.min((m.of(m.heights.r_mv, *leads) - m.of(m.heights.s_mv, *leads) - 0.1) / 0.15)
     )
 
 
 def _third(values: NDArray[np.float64]) -> float:
     """The third highest of all leads that are there."""
-    there = values[~np.isnan(values)]
-    return float(np.sort(there)[-3]) if len(there) >= 3 else float("nan")
+    if len(values) < 3:
+        raise NotMeasured
+    return float(np.sort(values)[-3])
 
 
 def _discordance(m: Measured) -> float:
     """How far T waves point away from the QRS complex, over all leads: -1 to 1."""
-    net, t_mv = m.waves.net_mv, m.waves.t_mv
+    net, t_mv = m.of(m.heights.net_mv, *LEADS), m.of(m.heights.t_mv, *LEADS)
     lengths = float(np.sqrt(np.square(net).sum() * np.square(t_mv).sum()))
     return -float(net @ t_mv) / max(lengths, 1e-9)
 
@@ -147,23 +157,25 @@ def _rhythm() -> tuple[Sign, ...]:
 def _atrial() -> tuple[Sign, ...]:
     return (
         Sign(("no P waves", "absent P waves", "P waves cannot be seen"),
-                below(_highest_p_mv, 0.06, 0.015)),
+                any_of(below(_p_certainty, 0.0, 0.12), below(_p_height_mv, 0.018, 0.006))),
         Sign(("a P wave before every QRS complex, upright in II", "sinus P waves"),
-                above(_p_in_ii, 0.05, 0.015)),
+                all_of(above(_p_certainty, 0.0, 0.12),
+                       above(lambda m: m.at(m.heights.p_mv, "II"), 0.05, 0.015))),
         Sign(("inverted P waves in II", "abnormal P waves"), below(_p_in_ii, -0.03, 0.015)),
         Sign(("P wave of at least 120 ms", "wide P wave"),
-                above(lambda m: m.waves.p_s, 0.12, 0.01)),
+                above(lambda m: m.p_s, 0.12, 0.01)),
         Sign(("tall peaked P wave of at least 0.25 mV in II", "tall P wave"),
+                # 0.25 mV is 0.2 over the line that heights of P waves are measured from
                 above(_p_in_ii, 0.2, 0.03)),
         Sign(("negative terminal part of the P wave in V1", "deep negative P wave in V1"),
-                below(lambda m: m.at(m.waves.p_terminal_mv, "V1"), -0.08, 0.02)),
+                below(lambda m: m.at(m.p_terminal_mv, "V1"), -0.1, 0.02)),
         Sign(("PR interval above 200 ms", "long PR interval"),
-                above(lambda m: m.waves.pr_s, 0.2, 0.012)),
+                above(lambda m: m.pr_s, 0.2, 0.012)),
         Sign(("PR interval below 120 ms", "short PR interval"),
-                below(lambda m: m.waves.pr_s, 0.12, 0.01)),
+                below(lambda m: m.pr_s, 0.12, 0.01)),
         Sign(("PR interval of 120 to 200 ms", "normal PR interval"),
-                all_of(above(lambda m: m.waves.pr_s, 0.12, 0.01),
-                       below(lambda m: m.waves.pr_s, 0.2, 0.012))),
+                all_of(above(lambda m: m.pr_s, 0.12, 0.01),
+                       below(lambda m: m.pr_s, 0.2, 0.012))),
     )  # fmt: skip
 
 
@@ -177,7 +189,7 @@ def _intervals() -> tuple[Sign, ...]:
         Sign(("QT interval corrected for heart rate above 450 ms", "long QT interval"),
                 above(_qtc_s, 0.45, 0.015)),
         Sign(("short QT interval", "QT interval corrected for heart rate below 350 ms"),
-                below(_qtc_s, 0.36, 0.012)),
+                below(_qtc_s, 0.35, 0.012)),
         Sign(("left axis deviation between -45 and -90 degrees", "marked left axis deviation"),
                 all_of(below(_axis, -40, 6), above(_axis, -95, 6))),
         Sign(("left axis deviation beyond -30 degrees", "left axis deviation"),
@@ -221,9 +233,9 @@ def _qrs_shape() -> tuple[Sign, ...]:
         Sign(("deep S waves in V5 and V6", "persistent S wave in V6"),
                 above(_highest("s_mv", "V5", "V6"), 0.6, 0.15)),
         Sign(("notched or slurred QRS complex", "fragmented QRS complex"),
-                above(lambda m: _third(m.waves.notches), 2.5, 0.5)),
+                above(lambda m: _third(m.heights.notches), 2.5, 0.5)),
         Sign(("Q waves in two or more leads", "initial negative deflection of the QRS complex"),
-                second_of(lambda m: (m.waves.q_mv - 0.1) / 0.04,
+                second_of(lambda m: (m.heights.q_mv - 0.1) / 0.04,
                           "I", "II", "III", "aVL", "aVF", "V2", "V3", "V4", "V5", "V6")),
     )  # fmt: skip
 
@@ -260,9 +272,9 @@ def _repolarisation() -> tuple[Sign, ...]:
         Sign(("tall peaked T waves", "high T waves"),
                 second_of(t_height, *_CHEST, "II")),
         Sign(("upright T waves in I, II and V3 to V6", "normal T waves"),
-                lambda m: float(np.min((m.of(m.waves.t_mv, *_USUALLY_UPRIGHT) - 0.1) / 0.03))),
+                lambda m: float(np.min((m.of(m.heights.t_mv, *_USUALLY_UPRIGHT) - 0.1) / 0.03))),
         Sign(("isoelectric ST segments", "no ST deviation"),
-                below(lambda m: _third(np.abs(m.waves.st_mv)), 0.07, 0.02)),
+                below(lambda m: _third(np.abs(m.heights.st_mv)), 0.07, 0.02)),
         Sign(("ST segments and T waves opposite to the QRS complex", "secondary ST-T changes"),
                 above(_discordance, 0.3, 0.12)),
     )  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_core.signs.measured import Measured, Sign, in_lead, second_of
+from ecg_core.signs.language import Measured, Sign, in_lead, second_of
 
 TERRITORIES = {
     "inferior leads (II, III and aVF)": ("II", "III", "aVF"),
@@ -20,39 +20,39 @@ _LEADS = ("I", "II", "III", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
 def st_depression(m: Measured) -> NDArray[np.float64]:
     """In softnesses below -0.05 mV, shape (lead,)."""
-    return (-m.waves.st_mv - 0.05) / 0.02
+    return (-m.heights.st_mv - 0.05) / 0.02
 
 
 def st_elevation(m: Measured) -> NDArray[np.float64]:
     """In softnesses above 0.1 mV, shape (lead,)."""
-    return (m.waves.st_mv - 0.1) / 0.03
+    return (m.heights.st_mv - 0.1) / 0.03
 
 
 def t_inversion(m: Measured) -> NDArray[np.float64]:
     """In softnesses below -0.05 mV, shape (lead,)."""
-    return (-m.waves.t_mv - 0.05) / 0.04
+    return (-m.heights.t_mv - 0.05) / 0.04
 
 
 def t_flatness(m: Measured) -> NDArray[np.float64]:
     """In softnesses below a tenth of the R wave or 0.1 mV, shape (lead,)."""
-    limit_mv = np.maximum(0.1 * m.waves.r_mv, 0.1)
-    return (limit_mv - np.abs(m.waves.t_mv)) / 0.03
+    limit_mv = np.maximum(0.1 * m.heights.r_mv, 0.1)
+    return (limit_mv - np.abs(m.heights.t_mv)) / 0.03
 
 
 def t_height(m: Measured) -> NDArray[np.float64]:
     """In softnesses above 0.8 mV, shape (lead,)."""
-    return (m.waves.t_mv - 0.8) / 0.1
+    return (m.heights.t_mv - 0.8) / 0.1
 
 
 def q_waves(m: Measured) -> NDArray[np.float64]:
     """Pathological: 30 ms and a quarter of the R wave (Fourth Universal Definition, 2018)."""
-    share = m.waves.q_mv / np.maximum(m.waves.r_mv, 0.05)
-    return np.minimum((m.waves.q_s - 0.03) / 0.006, (share - 0.25) / 0.1)
+    share = m.heights.q_mv / np.maximum(m.heights.r_mv, 0.05)
+    return np.minimum((m.heights.q_s - 0.03) / 0.006, (share - 0.25) / 0.1)
 
 
 def lost_r(m: Measured) -> NDArray[np.float64]:
     """In softnesses of an R wave below 0.15 mV, shape (lead,)."""
-    return (0.15 - m.waves.r_mv) / 0.05
+    return (0.15 - m.heights.r_mv) / 0.05
 
 
 # What is looked for in each lead and territory: name, a second wording, measure.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecg_core.signs.beats import Beats
+from ecg_core.signs.usual_beat import UsualBeat
 
 _EARLY = (0.86, 0.04)  # of the usual interval; threshold and softness
 _WIDE = (1.35, 0.12)  # of the usual width
@@ -37,9 +37,9 @@ class Rhythm:
     early_share: float
 
 
-def measure_rhythm(beats: Beats) -> Rhythm:
-    """Measure the rhythm of at least three beats."""
-    intervals_s = np.diff(beats.r_peaks_s)
+def measure_rhythm(usual_beat: UsualBeat) -> Rhythm:
+    """Measure the rhythm of the beats that the usual one was found among."""
+    beats, intervals_s = usual_beat.beat, usual_beat.intervals_s
     median_s = float(np.median(intervals_s))
     earliness = (_EARLY[0] - intervals_s / median_s) / _EARLY[1]
     widths = beats.widths_s / np.median(beats.widths_s)
@@ -49,11 +49,10 @@ def measure_rhythm(beats: Beats) -> Rhythm:
     pause = np.nan_to_num((following - 1.05) / 0.05, nan=-8.0)
     usual = beats.usual[1:] & beats.usual[:-1] & (earliness < 0)
     steady = intervals_s[usual] if usual.sum() > 1 else intervals_s
-    changes = np.abs(np.diff(intervals_s))
     return Rhythm(
         rate_per_min=60 / median_s,
         variation_s=float(np.ptp(steady)),
-        irregularity=float(np.median(changes) / intervals_s.mean()) if changes.size else 0.0,
+        irregularity=usual_beat.irregularity,
         longest_s=float(intervals_s.max()),
         early=float(earliness.max()),
         early_with_pause=float(np.minimum(earliness, pause).max()),

@@ -84,6 +84,11 @@ class _Source:
     system: Callable[[Catalogue], CodeSystem]
 
 
+def has_other_hospitals(shared: Path) -> bool:
+    """Whether there is a folder of them."""
+    return (shared / "other-hospitals").is_dir()
+
+
 def load_other_hospitals(
     shared: Path, spec: PreprocessingSpec, catalogue: Catalogue
 ) -> OtherHospitals:
@@ -92,8 +97,7 @@ def load_other_hospitals(
     Some seconds for the 119 recordings that are there; nothing is cached.
 
     Args:
-        shared: Folder with `other-hospitals/` (as for `load_ptbxl`); a hospital whose folder is
-            not there is left out.
+        shared: Folder with `other-hospitals/`; a hospital whose folder is not there is left out.
         spec: Preprocessing of the bundle that is evaluated.
         catalogue: Maps codes to conditions, and says which are narrower.
 

@@ -6,10 +6,10 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from model_training.entities.labels import Source
+from model_training.entities.labels.matrix import DEFAULT_PRIORITY
+from model_training.entities.labels.merging import Source
+from model_training.entities.labels.scp import Absence
 from model_training.entities.llm.config import LlmConfig
-from model_training.entities.matrix import DEFAULT_PRIORITY
-from model_training.entities.scp import Absence
 
 
 class _Part(BaseModel):
@@ -69,7 +69,7 @@ class EntitiesConfig(_Part):
         llm: How a language model reads them, if one does.
         scp: The codes beside them, if there are any.
         priority: Of two sources that say the opposite, the one named first is heard.
-        uncertain_is_yes: Whether "cannot be ruled out" is a yes instead of not said.
+        uncertain_is_yes: Whether "cannot be ruled out" is a yes instead of doubt.
         min_count: Conditions that fewer recordings have are dropped.
         chunk: Reports held in memory at a time.
         audit: What the audit lists.

@@ -10,20 +10,20 @@ from pydantic import JsonValue
 from tqdm import tqdm
 
 from ecg_core.conditions import Catalogue
-from model_training.entities.audit_files import write_audit
+from model_training.entities.audit.files import write_audit
 from model_training.entities.config import EntitiesConfig
-from model_training.entities.extractor import shipped_extractor
-from model_training.entities.labels import Source
-from model_training.entities.llm import ExtractionFailure, LlmReader
-from model_training.entities.matrix import LabelBuilder
-from model_training.entities.scp import ScpCodes
-from model_training.entities.sources import LlmSource, RuleSource, ScpSource, StatementSource
-from model_training.entities.storage import (
+from model_training.entities.labels.matrix import LabelBuilder
+from model_training.entities.labels.merging import Source
+from model_training.entities.labels.scp import ScpCodes
+from model_training.entities.labels.storage import (
     label_folder,
     label_key,
     load_label_manifest,
     save_label_matrix,
 )
+from model_training.entities.llm import ExtractionFailure, LlmReader
+from model_training.entities.rules.extractor import shipped_extractor
+from model_training.entities.sources import LlmSource, RuleSource, ScpSource, StatementSource
 from model_training.entities.tables import check_tables, read_chunks, table_digests
 
 CACHE_FILE = "llm_answers.sqlite3"
@@ -37,23 +37,28 @@ class Extracted:
     Attributes:
         folder: With the labels, and the audit in `audit/`.
         counts: What was read, asked and failed; empty if nothing had to be done.
+        failed: Reports that the language model could not read.
     """
 
     folder: Path
     counts: dict[str, JsonValue]
+    failed: int
 
 
-def extract_labels(config: EntitiesConfig, shared: Path, runs: Path) -> Extracted:
+def extract_labels(
+    config: EntitiesConfig, shared: Path, runs: Path, *, ask_again: bool = True
+) -> Extracted:
     """Make a label matrix and its audit, unless those of the same inputs are there.
 
     Reports are held a chunk at a time; in memory grow only the labels, by about 12 bytes each, and
-    the ids. Labels of a run with failed reports are written, and made anew by the next run, which
-    asks for the failed ones only.
+    the ids. Labels of a run with failed reports are written, and made anew by the next run that may
+    ask for the failed ones again.
 
     Args:
         config: What to read and how.
         shared: Folder that the settings' paths are relative to.
         runs: Where labels and the model's answers are written.
+        ask_again: Whether labels that lack failed reports are made anew, asking for these only.
 
     Raises:
         TableFaults: The tables cannot be read; nothing is written.
@@ -72,9 +77,10 @@ def extract_labels(config: EntitiesConfig, shared: Path, runs: Path) -> Extracte
             settings=config.model_dump(mode="json", include=_SHAPES_LABELS),
         )
         folder = label_folder(runs, key)
-        if not _is_complete(folder):
+        failed = _failed(folder)
+        if failed is None or (failed and ask_again):
             return _extract(config, shared, folder, sources, catalogue, extractors)
-    return Extracted(folder, {})
+    return Extracted(folder, {}, failed)
 
 
 def _open(
@@ -95,10 +101,12 @@ def _open(
     return RuleSource(extractor, catalogue, uncertain_is_yes=doubt)
 
 
-def _is_complete(folder: Path) -> bool:
+def _failed(folder: Path) -> int | None:
+    """How many reports the labels lack because they failed; None where there are no labels."""
     if not (folder / "labels.json").exists():
-        return False
-    return load_label_manifest(folder).about.get("complete") is True
+        return None
+    failed = load_label_manifest(folder).about["failed"]
+    return failed if isinstance(failed, int) else None
 
 
 def _extract(
@@ -110,16 +118,23 @@ def _extract(
     extractors: dict[str, str],
 ) -> Extracted:
     builder = LabelBuilder(catalogue, config.priority)
-    empty = 0
+    reports = empty = 0
     with tqdm(desc="reports", unit="report", mininterval=1, smoothing=0.1) as progress:
         for rows in read_chunks(config, shared):
             said = {source: opened.read(rows) for source, opened in sources.items()}
             for number, row in enumerate(rows):
                 empty += not row.report.strip()
-                builder.add(row.id, {source: lists[number] for source, lists in said.items()})
+                heard = {source: lists[number] for source, lists in said.items()}
+                # Silence may teach that nothing is there: it is not that of a report unread.
+                read = {source: one for source, one in heard.items() if one is not None}
+                if read:
+                    builder.add(row.id, read)
+            reports += len(rows)
             progress.update(len(rows))
     matrix = builder.build(config.min_count)
-    counts: dict[str, JsonValue] = {"reports": len(matrix.report_ids), "empty_reports": empty}
+    counts: dict[str, JsonValue] = {
+        "reports": reports, "empty_reports": empty, "unread_reports": reports - matrix.shape[0],
+    }  # fmt: skip
     counts |= {source.value: opened.counts() for source, opened in sources.items()}
 
     def write_rest(partial: Path) -> None:
@@ -134,13 +149,13 @@ def _extract(
         _write_failures(partial / "failures.csv", sources)
 
     about: dict[str, JsonValue] = {
-        "complete": not _failures(sources),
+        "failed": len(_failures(sources)),
         "settings": config.model_dump(mode="json"),
         "catalogue": catalogue.digest,
         "counts": counts,
     }
     save_label_matrix(matrix, folder, extractors, about, write_rest)
-    return Extracted(folder, counts)
+    return Extracted(folder, counts, len(_failures(sources)))
 
 
 def _failures(sources: Mapping[Source, StatementSource]) -> list[ExtractionFailure]:

@@ -7,11 +7,11 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from ecg_core.conditions import Catalogue
-from model_training.entities.audit import AuditCounter, unmapped_phrases
-from model_training.entities.extractor import EntityExtractor, rules_digest
-from model_training.entities.labels import Statement, Statements, entity_statements
+from model_training.entities.audit.counter import AuditCounter, unmapped_phrases
+from model_training.entities.labels.merging import Statement, Statements, entity_statements
+from model_training.entities.labels.scp import ScpCodes, parse_codes
 from model_training.entities.llm import LlmReader, Report
-from model_training.entities.scp import ScpCodes, parse_codes
+from model_training.entities.rules.extractor import EntityExtractor, rules_digest
 from model_training.entities.tables import ReportRow, TableFaults
 
 # Machines write the same words again and again; people's reports are rarely alike.
@@ -29,8 +29,8 @@ class StatementSource(Protocol):
     def audit(self) -> AuditCounter | None:
         """What was read in reports; None for codes."""
 
-    def read(self, rows: Sequence[ReportRow]) -> list[Statements]:
-        """What it says of each recording, in their order."""
+    def read(self, rows: Sequence[ReportRow]) -> list[Statements | None]:
+        """What it says of each recording, in their order; None of one that it could not read."""
 
     def counts(self) -> dict[str, JsonValue]:
         """What it has done so far."""
@@ -47,13 +47,15 @@ class RuleSource:
         self._extract = lru_cache(_REMEMBERED_REPORTS)(extractor.extract)
         self._uncertain_is_yes = uncertain_is_yes
 
-    def read(self, rows: Sequence[ReportRow]) -> list[Statements]:
-        """What the rules read in each report."""
+    def read(self, rows: Sequence[ReportRow]) -> list[Statements | None]:
+        """What the rules read in each report; None where there is no text."""
         return [self._read(row.report) for row in rows]
 
-    def _read(self, report: str) -> Statements:
+    def _read(self, report: str) -> Statements | None:
         entities = self._extract(report)
         self.audit.add(report, entities, unmapped_phrases(report, entities))
+        if not report.strip():
+            return None
         return entity_statements(entities, uncertain_is_yes=self._uncertain_is_yes)
 
     def counts(self) -> dict[str, JsonValue]:
@@ -70,15 +72,17 @@ class LlmSource:
         self.reader = reader
         self._uncertain_is_yes = uncertain_is_yes
 
-    def read(self, rows: Sequence[ReportRow]) -> list[Statements]:
-        """What the model reads in each report; nothing in one that failed."""
+    def read(self, rows: Sequence[ReportRow]) -> list[Statements | None]:
+        """What the model reads in each report; None where it failed, or where there is no text."""
         readings = self.reader.read([Report(row.id, row.report) for row in rows])
         for row, reading in zip(rows, readings, strict=True):
             if reading.failure is None:
                 self.audit.add(row.report, reading.entities, map(str.lower, reading.unmapped))
         return [
             entity_statements(reading.entities, uncertain_is_yes=self._uncertain_is_yes)
-            for reading in readings
+            if reading.failure is None and row.report.strip()
+            else None
+            for row, reading in zip(rows, readings, strict=True)
         ]
 
     def counts(self) -> dict[str, JsonValue]:
@@ -87,9 +91,9 @@ class LlmSource:
         return {
             "asked": counts.asked, "cached": counts.cached, "empty": counts.empty,
             "failed": {kind.value: number for kind, number in counts.failed.items()},
-            "requests": counts.requests, "ungrounded_findings": counts.ungrounded,
-            "prompt_tokens": counts.prompt_tokens, "answer_tokens": counts.answer_tokens,
-            "cost": round(self.reader.cost, 4),
+            "requests": counts.requests, "mode": counts.mode,
+            "ungrounded_findings": counts.ungrounded, "prompt_tokens": counts.prompt_tokens,
+            "answer_tokens": counts.answer_tokens, "cost": round(self.reader.cost, 4),
         }  # fmt: skip
 
 
@@ -102,7 +106,7 @@ class ScpSource:
         self.digest = codes.digest
         self._codes = codes
 
-    def read(self, rows: Sequence[ReportRow]) -> list[Statements]:
+    def read(self, rows: Sequence[ReportRow]) -> list[Statements | None]:
         """What the codes say of each recording.
 
         Raises:

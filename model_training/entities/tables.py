@@ -1,6 +1,5 @@
 """Tables of reports, read chunk by chunk; what is wrong with them is listed, not guessed around."""
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ecg_core.files import file_digest
 from model_training.entities.config import EntitiesConfig
 
 _MOST_FAULTS = 20
@@ -55,7 +55,7 @@ def check_tables(config: EntitiesConfig, shared: Path) -> None:
 def table_digests(config: EntitiesConfig, shared: Path) -> dict[str, str]:
     """SHA-256 of each file that labels are made from."""
     files = [*config.reports.files, *([config.scp.statements] if config.scp else [])]
-    return {str(file): _sha256(shared / file) for file in files}
+    return {str(file): file_digest(shared / file) for file in files}
 
 
 def read_chunks(config: EntitiesConfig, shared: Path) -> Iterator[list[ReportRow]]:
@@ -130,8 +130,3 @@ def _text_columns(wanted: Sequence[str], there: Sequence[str]) -> list[str]:
         elif name in there:
             found.append(name)
     return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -44,11 +44,19 @@ def save_checkpoint(
     save_atomically(whole, path)
 
 
-def load_checkpoint(path: Path, digest: str, states: Mapping[str, Stateful]) -> dict[str, Any]:
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What `save_checkpoint` wrote, on the CPU."""
+    kept: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return kept
+
+
+def take_over(
+    kept: Mapping[str, Any], digest: str, states: Mapping[str, Stateful]
+) -> dict[str, Any]:
     """Bring everything back to where it was.
 
     Args:
-        path: A file of `save_checkpoint`.
+        kept: Of `read_checkpoint`.
         digest: Of the phase that is to go on.
         states: What takes over its state.
 
@@ -58,10 +66,9 @@ def load_checkpoint(path: Path, digest: str, states: Mapping[str, Stateful]) -> 
     Raises:
         ValueError: The checkpoint is another run's.
     """
-    kept = torch.load(path, map_location="cpu", weights_only=True)
     if kept["digest"] != digest:
         raise ValueError(
-            f"{path.name} is of another configuration, other recordings or other labels: "
+            "the checkpoint is of another configuration, other recordings or other labels: "
             "train anew, or with those"
         )
     for name, stateful in states.items():

@@ -53,6 +53,7 @@ class FitOptions:
         tensorboard: Folder for TensorBoard.
         weight_of: What a part of a batch weighs in the mean over the batch: the number of terms
             that its loss is the mean of. By default, its recordings.
+        expect: Told which rows `loss_of` gets next, so that they can be read meanwhile.
         belongs_to: What else a checkpoint must agree in, such as a digest of the run's
             configuration and labels.
         ranks: The processes that share the work; all that `torchrun` started unless given.
@@ -63,6 +64,7 @@ class FitOptions:
     checkpoint_every: int | None = None
     tensorboard: Path | None = None
     weight_of: Callable[[Tensor], float] = len
+    expect: Callable[[Tensor], None] | None = None
     belongs_to: str = ""
     ranks: Ranks | None = None
 

@@ -18,10 +18,16 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from model_training.fitting.checkpoint import Stateful, load_checkpoint, run_digest, save_checkpoint
+from model_training.fitting.checkpoint import (
+    Stateful,
+    read_checkpoint,
+    run_digest,
+    save_checkpoint,
+    take_over,
+)
 from model_training.fitting.config import FitOptions, OptimiserConfig, resolve_precision
 from model_training.fitting.logs import FitLog
-from model_training.fitting.randomness import apart
+from model_training.fitting.randomness import preserved_random_state
 from model_training.fitting.ranks import Ranks
 
 _GRADIENT_NORM = 1.0
@@ -99,7 +105,7 @@ class _Phase(Generic[Module]):
                 "there must be a whole batch, and a recording for each part"
             )
         self.module = module.to(options.device)
-        ranks.agree(self.module)
+        ranks.synchronise(self.module)
         self.averaged = copy.deepcopy(self.module).requires_grad_(requires_grad=False)
         self.optimiser, self.schedule = _optimiser(self.module, config, self.steps)
         self.precision = resolve_precision(config.precision, options.device)
@@ -119,8 +125,7 @@ class _Phase(Generic[Module]):
 
     def train(self, loss_of: Callable[[Module, Tensor], Tensor]) -> dict[str, float]:
         """One step; returns figures for the log."""
-        start = self.step % self.steps_an_epoch * self.config.batch_size
-        batch = self.order[start : start + self.config.batch_size]
+        batch = self._batch(self.step)
         self.optimiser.zero_grad()
         loss = self.ranks.sum_gradients(self.module, self._gradients(batch, loss_of))
         self.scaler.unscale_(self.optimiser)
@@ -134,10 +139,24 @@ class _Phase(Generic[Module]):
         self.losses.append(loss.item())
         return {"loss": self.losses[-1], "learning_rate": rate, "gradient_norm": float(norm)}
 
+    def _batch(self, step: int) -> Tensor:
+        start = step % self.steps_an_epoch * self.config.batch_size
+        return self.order[start : start + self.config.batch_size]
+
+    def _expect(self, parts: tuple[Tensor, ...], number: int) -> None:
+        """Tell which rows come after a part of this process: the next one, or the next step's."""
+        if self.options.expect is None:
+            return
+        first = self.ranks.rank * self.config.accumulation
+        if number + 1 < first + self.config.accumulation:
+            self.options.expect(parts[number + 1])
+        elif (self.step + 1) % self.steps_an_epoch:  # an epoch's order is not known before
+            self.options.expect(self._batch(self.step + 1).tensor_split(self.parts)[first])
+
     def _gradients(self, batch: Tensor, loss_of: Callable[[Module, Tensor], Tensor]) -> Tensor:
         """Add up this process's parts of the gradients; returns its share of the loss."""
         if self.parts == 1:
-            return self._part(batch, 1.0, loss_of)
+            return self._part((batch,), 0, 1.0, loss_of)
         parts = batch.tensor_split(self.parts)
         # Every process knows and draws the same: the weight of the whole batch, and for each part
         # a seed of its own, whoever it falls to.
@@ -147,25 +166,32 @@ class _Phase(Generic[Module]):
         first = self.ranks.rank * self.config.accumulation
         for number in range(first, first + self.config.accumulation):
             if weights[number]:
-                with apart(seeds[number]):
+                with preserved_random_state(seeds[number]):
                     weight = weights[number] / sum(weights)
-                    share += self._part(parts[number], weight, loss_of)
+                    share += self._part(parts, number, weight, loss_of)
         return share
 
     def _part(
-        self, rows: Tensor, weight: float, loss_of: Callable[[Module, Tensor], Tensor]
+        self,
+        parts: tuple[Tensor, ...],
+        number: int,
+        weight: float,
+        loss_of: Callable[[Module, Tensor], Tensor],
     ) -> Tensor:
         mixed = self.precision is not torch.float32
         device = self.options.device.type
         with torch.autocast(device, self.precision) if mixed else nullcontext():
-            loss = loss_of(self.module, rows) * weight
+            loss = loss_of(self.module, parts[number]) * weight
+        # Its own rows are taken by now; on a GPU the rest of the step is still to come.
+        self._expect(parts, number)
         self.scaler.scale(loss).backward()
         return loss.detach().float()
 
     def end_epoch(self, validate: Callable[[Module], float]) -> list[list[str]]:
         """Validate in the main process, note the epoch, and return the rows of all so far."""
         if self.ranks.is_main:
-            with apart():  # the others do not validate, and must draw the same afterwards
+            # The others do not validate, and must draw the same afterwards.
+            with preserved_random_state():
                 validation = validate(self.averaged)
             epoch = self.step // self.steps_an_epoch
             self.history.append([str(epoch), f"{np.mean(self.losses):.5f}", f"{validation:.5f}"])
@@ -183,10 +209,12 @@ class _Phase(Generic[Module]):
             save_checkpoint(path, self.digest, self._states(), progress)
 
     def resume(self) -> None:
-        """Go on from the checkpoint if there is one."""
+        """Go on from the main process's checkpoint if there is one."""
         path = self.options.checkpoint
-        if path is not None and path.exists():
-            progress = load_checkpoint(path, self.digest, self._states())
+        here = self.ranks.is_main and path is not None and path.exists()
+        kept = self.ranks.told(read_checkpoint(path) if here and path is not None else None)
+        if kept is not None:
+            progress = take_over(kept, self.digest, self._states())
             for name, value in progress.items():
                 setattr(self, name, value)
             self.module.train()

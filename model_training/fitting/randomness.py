@@ -45,8 +45,8 @@ def restore_random_state(state: dict[str, Any]) -> None:
 
 
 @contextmanager
-def apart(seed: int | None = None) -> Iterator[None]:
-    """What is drawn inside leaves the generators as they were.
+def preserved_random_state(seed: int | None = None) -> Iterator[None]:
+    """Draws inside leave the generators as they were.
 
     Args:
         seed: What the generators start from inside; None: from where they are.

@@ -8,10 +8,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+# As long as the main process may prepare data, measure signs or validate while the others wait;
+# torch's ten minutes on GPUs are not enough. One that dies is noticed by `torchrun` at once.
+_PATIENCE = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +58,16 @@ class Ranks:
         if self.is_main:
             self.wait()
 
+    def told(self, what: Any) -> Any:
+        """What the main process has, for all; what the others give is not looked at."""
+        if self.size == 1:
+            return what
+        held = [what]
+        distributed.broadcast_object_list(held, src=0)
+        return held[0]
+
     @torch.no_grad()
-    def agree(self, module: nn.Module) -> None:
+    def synchronise(self, module: nn.Module) -> None:
         """Give all processes the main one's weights, buffers and generator of torch."""
         if self.size > 1:
             states = list(module.state_dict().values())
@@ -107,7 +121,8 @@ def started_ranks(device: torch.device) -> Iterator[Ranks]:
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    distributed.init_process_group(backend, timeout=_PATIENCE)
     yield Ranks.current()
     # Not after an error: leaving would wait for the others, who wait for this one. It dies of the
     # error instead, and torchrun then ends them all.

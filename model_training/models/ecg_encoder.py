@@ -104,14 +104,15 @@ class EcgEncoder(nn.Module):
 
     def __init__(self, config: AnyEncoderConfig, leads: int) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(_branch(config, leads) for _ in range(config.branches))
+        self.branches = nn.ModuleList(make_branch(config, leads) for _ in range(config.branches))
 
     def forward(self, windows: Tensor) -> Tensor:
         """(window, lead, sample) -> ECG features (window, token, dimension)."""
         return torch.cat([branch(windows) for branch in self.branches], dim=2)
 
 
-def _branch(config: AnyEncoderConfig, leads: int) -> nn.Module:
+def make_branch(config: AnyEncoderConfig, leads: int) -> nn.Module:
+    """One branch with fresh weights, of either kind."""
     if isinstance(config, VitEncoderConfig):
         return VitBranch(config, leads)
     return EcgEncoderBranch(config, leads)

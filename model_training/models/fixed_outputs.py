@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from model_training.models.fusion import ConditionOutputs
 from model_training.models.weights import KeptModule
-from model_training.windows import Windows
+from model_training.models.windows import Windows
 
 
 class FixedOutputs(KeptModule):

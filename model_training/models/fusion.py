@@ -6,6 +6,7 @@ probabilities of the others (docs/adr/0001).
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,9 +15,12 @@ from torch.nn import functional
 
 
 class FusionConfig(BaseModel):
-    """Size of the fusion network.
+    """Size of a fusion network of cross-attention layers.
 
     Attributes:
+        kind: Marks it.
+        memory: Whether a memory of trained conditions answers beside the attention. Without, it is
+            SuPreME as published: what answers is what the query attends to.
         dimension: Width of the queries inside the network.
         layers: Cross-attention layers.
         heads: Attention heads; they divide the dimension.
@@ -27,6 +31,8 @@ class FusionConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: Literal["attention"] = "attention"
+    memory: bool = True
     dimension: int = Field(default=128, ge=1)
     layers: int = Field(default=2, ge=1)
     heads: int = Field(default=4, ge=1)
@@ -193,9 +199,13 @@ class CardiacFusion(nn.Module):
     ) -> None:
         super().__init__()
         self.dimension = dimension
-        self.memory = ConditionMemory(
-            conditions, signs, dimension=dimension, text_dimension=text_dimension
-        )
+        # Cut out, to see what it is good for.
+        self.without_attention = self.without_memory = False
+        self.memory = None
+        if config.memory:
+            self.memory = ConditionMemory(
+                conditions, signs, dimension=dimension, text_dimension=text_dimension
+            )
         self.text_scale = math.sqrt(text_dimension) / 4  # unit vectors to values of order one
         self.adapter = nn.Sequential(
             nn.Linear(text_dimension, config.adapter),
@@ -207,8 +217,9 @@ class CardiacFusion(nn.Module):
         self.layers = nn.ModuleList(CrossAttention(dimension, config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.dimension)
         self.readout = nn.Linear(config.dimension, 1)
-        # The attention layers start as a correction of nothing to what the memory recalls.
-        nn.init.zeros_(self.readout.weight)
+        if self.memory is not None:
+            # The attention starts as a correction of nothing to what the memory recalls.
+            nn.init.zeros_(self.readout.weight)
 
     def forward(self, features: Tensor, query_embeddings: Tensor) -> Tensor:
         """Features and queries to logits.
@@ -229,8 +240,11 @@ class CardiacFusion(nn.Module):
         for layer in self.layers:
             queries = layer(queries, placed)
         attended: Tensor = self.readout(self.norm(queries)).squeeze(-1)
-        logits: Tensor = attended + self.memory(features, measured, query_embeddings)
-        return logits
+        if self.without_attention:
+            attended = torch.zeros_like(attended)
+        if self.memory is not None and not self.without_memory:
+            attended = attended + self.memory(features, measured, query_embeddings)
+        return attended
 
 
 def masked_binary_cross_entropy(

@@ -8,9 +8,9 @@ from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.signs import SIGNS, measure_signs
 from model_training.models.ecg_encoder import AnyEncoderConfig, EcgEncoder
 from model_training.models.fusion import CardiacFusion, FusionConfig
-from model_training.models.measured import MeasuredConditions, TreesConfig
+from model_training.models.sign_trees import MeasuredConditions, TreesConfig
 from model_training.models.weights import KeptModule
-from model_training.windows import Windows
+from model_training.models.windows import Windows
 
 
 class FeatureEncoder(nn.Module):

@@ -1,22 +1,19 @@
 """Weights on disk."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from ecg_core.files import whole_file
+
 
 def save_atomically(state: Any, path: Path) -> None:
     """Write what `torch.save` takes; a kill or a power cut half way leaves the old file."""
-    partial = path.with_suffix(".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open("wb") as stream:
+    with whole_file(path) as stream:
         torch.save(state, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
 
 
 class KeptModule(nn.Module):

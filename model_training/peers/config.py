@@ -73,12 +73,29 @@ class FixedConfig(_Part):
     learning_rate: Annotated[float, Field(gt=0)] = 0.0007
 
 
+class PeerSignsConfig(_Part):
+    """How peers that are given the measured signs read them; as our reader of signs.
+
+    Attributes:
+        width: Of what is added to the features.
+        hidden: Width inside the reader.
+        dropout: Inside the reader.
+        weight: Of a sign's loss where it is asked; a condition's is 1.
+    """
+
+    width: Annotated[int, Field(ge=1)] = 64
+    hidden: Annotated[int, Field(ge=1)] = 256
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.4
+    weight: Annotated[float, Field(gt=0)] = 0.5
+
+
 class PeersConfig(_Part):
     """All peers of a run."""
 
     merl: MerlConfig = MerlConfig()
     ked: KedConfig = KedConfig()
     fixed: FixedConfig = FixedConfig()
+    signs: PeerSignsConfig = PeerSignsConfig()
 
 
 def load_peers_config(path: Path) -> PeersConfig:

@@ -7,7 +7,7 @@ condition whose text is nearest.
 from torch import Tensor, nn
 
 from model_training.models.fixed_outputs import FixedOutputs
-from model_training.models.fusion import ConditionOutputs, masked_binary_cross_entropy
+from model_training.models.fusion import ConditionOutputs
 from model_training.peers.config import FixedConfig
 from model_training.peers.task import PeerTask
 
@@ -39,19 +39,20 @@ def train_fixed(
     Args:
         task: What to train on.
         config: How.
-        outputs: Those that the task's encoder was warmed up with; fresh ones if there are none.
+        outputs: Those that the task's encoder was warmed up with; fresh ones if there are none,
+            or if signs are given: those that were warmed up know nothing of them.
     """
-    if outputs is None:
-        outputs = ConditionOutputs(task.feature_dimension, len(task.conditions))
+    if outputs is None or task.given is not None:
+        outputs = ConditionOutputs(task.width, len(task.canonical))
 
     def loss_of(fixed: FixedOutputs, batch: Tensor) -> Tensor:
-        logits = fixed(task.augment(task.windows[batch]))
-        return task.loss(logits, batch)
+        return task.loss(fixed.outputs(task.encoded(fixed.encoder, batch, augmented=True)), batch)
 
     def validate(fixed: FixedOutputs) -> float:
-        logits = fixed.score(task.windows[task.validation_rows])
-        return float(masked_binary_cross_entropy(logits, task.targets[task.validation_rows]))
+        return task.validation_loss(
+            lambda rows: fixed.outputs(task.encoded(fixed.encoder, rows)), fixed
+        )
 
-    classifier = FixedOutputs(task.encoder, outputs)
+    classifier = FixedOutputs(task.network, outputs)
     trained = task.fit(classifier, config.learning_rate, loss_of, validate)
     return FixedLabels(trained, task.canonical)

@@ -11,7 +11,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from model_training.models.fusion import masked_binary_cross_entropy
 from model_training.peers.config import KedConfig
 from model_training.peers.contrast import Projection, info_nce, pooled, same_text
 from model_training.peers.task import PeerTask, in_batches
@@ -39,7 +38,7 @@ class KedNetwork(nn.Module):
             config: Sizes.
             feature_dimension: Width of the features.
             tokens: Their number.
-            known: The trained conditions' query embeddings, shape (condition, text dimension).
+            known: Query embeddings of all that is trained, shape (query, text dimension).
         """
         super().__init__()
         text_dimension, dimension = known.shape[1], config.dimension
@@ -94,25 +93,21 @@ class KedNetwork(nn.Module):
 
         return in_batches(self, answer, windows)
 
-    def known_logits(self, windows: Tensor) -> Tensor:
-        """Logits (recording, trained condition), asked as in training."""
-        return in_batches(self, lambda b: self.fuse(self.encoder(b), self.known), windows)
-
 
 def train_ked(task: PeerTask, config: KedConfig) -> KedNetwork:
     """Train with all trained conditions as queries, each in one of its wordings."""
     texts = training_texts(task, config.texts)
     wordings = task.wordings()
     network = KedNetwork(
-        task.encoder,
+        task.network,
         config,
-        feature_dimension=task.feature_dimension,
+        feature_dimension=task.width,
         tokens=task.tokens,
         known=task.canonical,
     )
 
     def loss_of(network: KedNetwork, batch: Tensor) -> Tensor:
-        features = network.encoder(task.augment(task.windows[batch]))
+        features = task.encoded(network.encoder, batch, augmented=True)
         queries = wordings.draw(task.noise)
         logits = network.fuse(features, queries)
         supervised = task.loss(logits, batch)
@@ -122,7 +117,8 @@ def train_ked(task: PeerTask, config: KedConfig) -> KedNetwork:
         return supervised + config.contrastive_weight * contrast
 
     def validate(network: KedNetwork) -> float:
-        logits = network.known_logits(task.windows[task.validation_rows])
-        return float(masked_binary_cross_entropy(logits, task.targets[task.validation_rows]))
+        return task.validation_loss(
+            lambda rows: network.fuse(task.encoded(network.encoder, rows), network.known), network
+        )
 
     return task.fit(network, config.learning_rate, loss_of, validate)

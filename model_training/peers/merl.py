@@ -36,9 +36,13 @@ class MerlNetwork(nn.Module):
         projected: Tensor = self.of_recording(pooled(self.encoder(windows)))
         return projected
 
-    def views(self, windows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Unit vectors of each recording, and of two views of it: other features dropped."""
-        features = pooled(self.encoder(windows))
+    def views(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Unit vectors of each recording, and of two views of it: other features dropped.
+
+        Args:
+            features: The encoder's, shape (recording, token, dimension).
+        """
+        features = pooled(features)
         one, other = (functional.dropout(features, self.view_dropout) for _ in range(2))
         return (
             self.of_recording(features),
@@ -61,9 +65,9 @@ def train_merl(task: PeerTask, config: MerlConfig) -> MerlNetwork:
     texts = training_texts(task, config.texts)
     wordings = task.wordings()
     network = MerlNetwork(
-        task.encoder,
+        task.network,
         config,
-        feature_dimension=task.feature_dimension,
+        feature_dimension=task.width,
         text_dimension=task.canonical.shape[1],
     )
 
@@ -73,7 +77,8 @@ def train_merl(task: PeerTask, config: MerlConfig) -> MerlNetwork:
         return info_nce(own, named, same_text(numbers), config.temperature)
 
     def loss_of(network: MerlNetwork, batch: Tensor) -> Tensor:
-        own, one, other = network.views(task.augment(task.windows[batch]))
+        features = task.encoded(network.encoder, batch, augmented=True)
+        own, one, other = network.views(features)
         itself = torch.eye(len(batch), dtype=torch.bool)
         unimodal = info_nce(one, other, itself, config.temperature)
         loss = aligned(network, own, batch, wordings.draw(task.noise))
@@ -82,7 +87,11 @@ def train_merl(task: PeerTask, config: MerlConfig) -> MerlNetwork:
     held = torch.from_numpy(texts.rows_with_text(task.validation_rows))
 
     def validate(network: MerlNetwork) -> float:
-        own = in_batches(network, network, task.windows[held])
+        def project(rows: Tensor) -> Tensor:
+            projected: Tensor = network.of_recording(pooled(task.encoded(network.encoder, rows)))
+            return projected
+
+        own = in_batches(network, project, held)
         return float(aligned(network, own, held, task.canonical))
 
     rows = texts.rows_with_text(task.training_rows)

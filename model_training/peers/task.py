@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecg_core.conditions import Condition
-from model_training.data.ptbxl import TRAINING_FOLDS, VALIDATION_FOLD, LabelledRecordings
+from model_training.data.labelled import TRAINING_FOLDS, VALIDATION_FOLD, LabelledRecordings
 from model_training.fitting import OptimiserConfig, fit
 from model_training.models.fusion import masked_binary_cross_entropy
-from model_training.wordings import QueryEmbedder, TrainingWordings
+from model_training.peers.signs import EncoderWithSigns, GivenSigns
+from model_training.text.wordings import QueryEmbedder, TrainingWordings
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -58,6 +59,7 @@ class PeerTask:
         positive_weights: How much more a condition counts where it is present, shape (condition,).
         optimiser: How it is trained; a peer puts its own learning rate.
         log: CSV file of the training.
+        given: Measured signs; none as the peers were published.
     """
 
     recordings: LabelledRecordings
@@ -73,11 +75,12 @@ class PeerTask:
     positive_weights: Tensor
     optimiser: OptimiserConfig
     log: Path
+    given: GivenSigns | None = None
 
     @cached_property
     def windows(self) -> Tensor:
         """Shape (recording, lead, sample)."""
-        return torch.from_numpy(self.recordings.windows)
+        return torch.from_numpy(np.array(self.recordings.windows, dtype=np.float32))
 
     @cached_property
     def targets(self) -> Tensor:
@@ -86,8 +89,36 @@ class PeerTask:
 
     @cached_property
     def canonical(self) -> Tensor:
-        """The conditions as the service asks them, shape (condition, text dimension)."""
-        return torch.from_numpy(self.embedder.conditions(self.conditions))
+        """All that is trained as the service asks it, shape (query, text dimension)."""
+        conditions = torch.from_numpy(self.embedder.conditions(self.conditions))
+        if self.given is None:
+            return conditions
+        names = [sign.name for sign in self.given.signs]
+        return torch.cat([conditions, torch.from_numpy(self.embedder.free_texts(names))])
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The encoder to start from, with the signs beside its features if they are given."""
+        return self.encoder if self.given is None else EncoderWithSigns(self.encoder, self.given)
+
+    @property
+    def width(self) -> int:
+        """Of the features that a head reads."""
+        return self.feature_dimension + (0 if self.given is None else self.given.config.width)
+
+    def encoded(self, encoder: nn.Module, rows: Tensor, *, augmented: bool = False) -> Tensor:
+        """Features of recordings by `network`, shape (recording, token, width).
+
+        Args:
+            encoder: `network`, as it is trained.
+            rows: The recordings' numbers.
+            augmented: Change the windows at random; what was measured stays.
+        """
+        windows = self.windows[rows]
+        windows = self.augment(windows) if augmented else windows
+        signs = () if self.given is None else (self.given.measured[rows],)
+        features: Tensor = encoder(windows, *signs)
+        return features
 
     @property
     def training_rows(self) -> NDArray[np.intp]:
@@ -101,13 +132,34 @@ class PeerTask:
 
     def wordings(self) -> TrainingWordings:
         """Draws the conditions' wordings."""
-        return TrainingWordings(self.conditions, self.embedder, self.canonical_share)
+        signs = () if self.given is None else self.given.signs
+        return TrainingWordings(self.conditions, self.embedder, self.canonical_share, signs)
 
     def loss(self, logits: Tensor, batch: Tensor) -> Tensor:
-        """Of logits (recording, condition) of these rows, as ours is."""
-        return masked_binary_cross_entropy(
-            logits, self.targets[batch], positive_weights=self.positive_weights
+        """Of logits (recording, query) of these rows: the conditions', then the signs' if any."""
+        count = len(self.conditions)
+        loss = masked_binary_cross_entropy(
+            logits[:, :count], self.targets[batch], positive_weights=self.positive_weights
         )
+        if self.given is None:
+            return loss
+        told = self.given.targets[batch]
+        if not told.isfinite().any():
+            return loss
+        return loss + self.given.config.weight * masked_binary_cross_entropy(
+            logits[:, count:], told
+        )
+
+    def validation_loss(self, answer: Callable[[Tensor], Tensor], module: nn.Module) -> float:
+        """Loss of the conditions on fold 9.
+
+        Args:
+            answer: Numbers of recordings to logits (recording, query).
+            module: What answers.
+        """
+        rows = torch.from_numpy(self.validation_rows)
+        logits = in_batches(module, answer, rows)[:, : len(self.conditions)]
+        return float(masked_binary_cross_entropy(logits, self.targets[rows]))
 
     def fit(
         self,
@@ -125,8 +177,8 @@ class PeerTask:
 
 @torch.inference_mode()
 def in_batches(
-    module: nn.Module, answer: Callable[[Tensor], Tensor], windows: Tensor, batch_size: int = 128
+    module: nn.Module, answer: Callable[[Tensor], Tensor], items: Tensor, batch_size: int = 128
 ) -> Tensor:
     """The answers of a module in evaluation mode, batch by batch, along the first axis."""
     module.eval()
-    return torch.cat([answer(batch) for batch in windows.split(batch_size)])
+    return torch.cat([answer(batch) for batch in items.split(batch_size)])

@@ -7,54 +7,99 @@ what is there.
 
 import argparse
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from model_training.data.ptbxl import TEST_FOLD, TRAINING_FOLDS, VALIDATION_FOLD
-from model_training.metrics import macro_result
-from model_training.recipes.config import Run, RunConfig, add_run_arguments, run_from
-from model_training.recipes.evaluate_wordings import evaluate_wordings, unseen_wordings
-from model_training.recipes.fold import TestFold
-from model_training.recipes.pretrain import Pretraining
+from ecg_core.files import whole_file
+from ecg_core.statistics.ranking import macro_result
+from model_training.data.labelled import (
+    TEST_FOLD,
+    TRAINING_FOLDS,
+    VALIDATION_FOLD,
+    LabelledRecordings,
+)
+from model_training.evaluation.fold import EvaluatedFold
+from model_training.evaluation.wordings import evaluate_wordings, unseen_wordings
+from model_training.models.token_network import TokenNetwork
 from model_training.recipes.variants import Variant, variants
-from model_training.recipes.workbench import Workbench, open_workbench
+from model_training.reporting.tables import BASE
+from model_training.run.config import Run, RunConfig, add_run_arguments, run_from
+from model_training.run.pretraining import Pretraining
+from model_training.run.provenance import (
+    OF_RECORDINGS,
+    Provenance,
+    WrongRun,
+    differences,
+    provenance_of,
+)
+from model_training.run.recordings import load_recordings
+from model_training.run.token_training import TokenPretraining
+from model_training.run.workbench import Workbench, open_workbench
 
 _FOLDER = "ablations"
 
 
 def shortened(config: RunConfig, warm_up: int, fusion: int) -> RunConfig:
-    """The configuration with so many epochs of each phase."""
-    return config.model_copy(
-        update={
-            "warm_up": config.warm_up.model_copy(update={"epochs": warm_up}),
-            "fusion_training": config.fusion_training.model_copy(update={"epochs": fusion}),
-        }
-    )
+    """The configuration with so many epochs of each phase that reads waveforms.
+
+    The further phases of a fusion of tokens take seconds, and stay as they are.
+    """
+    changed: dict[str, object] = {
+        "fusion_training": config.fusion_training.model_copy(update={"epochs": fusion})
+    }
+    if config.warm_up is not None:
+        changed["warm_up"] = config.warm_up.model_copy(update={"epochs": warm_up})
+    return config.model_copy(update=changed)
 
 
 def ablate(run: Run, name: str, variant: Variant) -> Path:
-    """Train and measure one variant, unless that was done."""
+    """Train and measure one variant, unless that was done.
+
+    Raises:
+        WrongRun: What is there is of another configuration, other recordings or other labels.
+    """
     file = run.folder / _FOLDER / f"{name}.json"
+    changed = replace(run, config=variant.config(run.config))
+    recordings = load_recordings(changed)
+    origin = provenance_of(changed, recordings, None)
     if file.exists():
+        if faults := differences(str(file), _origin(json.loads(file.read_text())), origin):
+            raise WrongRun([*faults, "remove it to make it anew"])
         print(f"{file}: is there")
         return file
     own = file.with_suffix("")
     own.mkdir(parents=True, exist_ok=True)
-    changed = replace(run, config=variant.config(run.config))
-    labelled = open_workbench(changed).recordings.conditions
+    if variant.same_branches:
+        for kept in (run.folder / _FOLDER / BASE).glob("branch_*.pt"):
+            shutil.copy(kept, own)
     bench = open_workbench(changed, relabel=variant.relabel(run))
-    bench = variant.bench(replace(bench, run=replace(changed, folder=own)))
-    pretraining = Pretraining(bench)
-    fixed = pretraining.warm_up()
-    network = pretraining.train_fusion(fixed)
-    bench.remember(network)
-    trained = replace(bench, network=network, fixed=fixed)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(_figures(trained, variant, len(labelled)), indent=2) + "\n")
-    partial.rename(file)
+    bench = variant.bench(
+        replace(bench, run=replace(changed, folder=own, resume=variant.same_branches))
+    )
+    figures = _figures(_trained(bench), variant, len(recordings.conditions))
+    text = json.dumps({**figures, "provenance": origin.model_dump(mode="json")}, indent=2) + "\n"
+    with whole_file(file) as stream:
+        stream.write(text.encode())
     print(f"{file}: written")
     return file
+
+
+def _trained(bench: Workbench) -> Workbench:
+    if isinstance(bench.network, TokenNetwork):
+        TokenPretraining(bench).train()
+        return bench
+    pretraining = Pretraining(bench)
+    fixed = None if bench.run.config.warm_up is None else pretraining.warm_up()
+    network = pretraining.train_fusion(fixed)
+    bench.remember(network)
+    return replace(bench, network=network, fixed=fixed or bench.fixed)
+
+
+def _origin(figures: Mapping[str, object]) -> Provenance | None:
+    stated = figures.get("provenance")
+    return None if stated is None else Provenance.model_validate(stated)
 
 
 def _figures(bench: Workbench, variant: Variant, labelled: int) -> dict[str, object]:
@@ -64,24 +109,43 @@ def _figures(bench: Workbench, variant: Variant, labelled: int) -> dict[str, obj
         "percent": variant.percent,
         "recordings": len(bench.recordings.rows(*TRAINING_FOLDS)),
         "conditions": len(bench.recordings.conditions),
-        "epochs": [config.warm_up.epochs, config.fusion_training.epochs],
-        "fold_9": _of_fold(TestFold(bench, VALIDATION_FOLD), labelled),
-        "fold_10": _of_fold(TestFold(bench, TEST_FOLD), labelled),
+        "epochs": [
+            0 if config.warm_up is None else config.warm_up.epochs,
+            config.fusion_training.epochs,
+        ],
+        "fold_9": _of_fold(EvaluatedFold(bench, VALIDATION_FOLD), labelled),
+        "fold_10": _of_fold(EvaluatedFold(bench, TEST_FOLD), labelled),
     }
 
 
-def _of_fold(fold: TestFold, labelled: int) -> dict[str, object]:
+def _of_fold(fold: EvaluatedFold, labelled: int) -> dict[str, object]:
     """On the conditions that every variant has: columns that one adds come last."""
     held_out = unseen_wordings()
     worded = evaluate_wordings(fold, lambda c: held_out.get(c.id, ()))
-    targets, logits = fold.targets[:, :labelled], fold.known_logits[:, :labelled]
+    targets, logits = fold.published[:, :labelled], fold.known_logits[:, :labelled]
     return {**macro_result(targets, logits).rounded(), "unseen_wording_drop": worded["drop"]}
 
 
-def read_ablations(run: Run) -> dict[str, object]:
-    """What was measured, by variant; empty if nothing was."""
+def read_ablations(run: Run, recordings: LabelledRecordings) -> dict[str, object]:
+    """What was measured, by variant; empty if nothing was.
+
+    Args:
+        run: Whose variants.
+        recordings: Those that they must have been trained on, or some of them.
+
+    Raises:
+        WrongRun: One was made of other recordings or labels, or nothing says of which.
+    """
     files = sorted((run.folder / _FOLDER).glob("*.json"))
-    found: Mapping[str, object] = {file.stem: json.loads(file.read_text()) for file in files}
+    found = {file.stem: json.loads(file.read_text()) for file in files}
+    expected = provenance_of(run, recordings, None)
+    faults = [
+        fault
+        for name, figures in found.items()
+        for fault in differences(f"the ablation {name}", _origin(figures), expected, OF_RECORDINGS)
+    ]
+    if faults:
+        raise WrongRun(faults)
     return {"ablations": found} if found else {}
 
 

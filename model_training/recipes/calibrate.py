@@ -1,32 +1,28 @@
-"""Calibration on fold 9: from logits to probabilities. Writes `calibration.json`."""
+"""Calibration on fold 9: from logits to probabilities. Writes `calibration.json`.
 
-from ecg_core.calibration import Calibration
-from model_training.calibration import fit_calibration
-from model_training.data.ptbxl import VALIDATION_FOLD
-from model_training.recipes.config import read_run
-from model_training.recipes.workbench import Workbench, restored_workbench
+Of a network that takes a lead mask also what is said with leads missing, and of short and poor
+recordings: `lead_sets.json`.
+"""
 
-
-def calibrate(bench: Workbench) -> Calibration:
-    """Fit on fold 9, each condition asked by its name and description."""
-    logits = bench.network.score(bench.stored_windows(VALIDATION_FOLD), bench.canonical)
-    targets = bench.recordings.targets[bench.recordings.rows(VALIDATION_FOLD)]
-    return fit_calibration(logits.double().numpy(), targets.astype(float))
+from model_training.evaluation.calibration import calibrate
+from model_training.evaluation.lead_sets import decide_lead_sets
+from model_training.run.config import read_run
+from model_training.run.workbench import Workbench, restored_workbench
 
 
-def read_calibration(bench: Workbench) -> Calibration:
-    """The calibration of a run that was calibrated.
-
-    Raises:
-        FileNotFoundError: It was not.
-    """
-    return Calibration.model_validate_json(bench.calibration_file.read_text())
+def calibrate_run(bench: Workbench) -> None:
+    """Write all that is calibrated."""
+    calibration = calibrate(bench)
+    bench.lead_sets_file.unlink(missing_ok=True)
+    decided = decide_lead_sets(bench, calibration)
+    if decided is not None:
+        bench.lead_sets_file.write_text(decided.model_dump_json(indent=2) + "\n")
+    bench.calibration_file.write_text(calibration.model_dump_json(indent=2) + "\n")
 
 
 def main() -> None:
     """Calibrate a trained run."""
-    bench = restored_workbench(read_run(__doc__))
-    bench.calibration_file.write_text(calibrate(bench).model_dump_json(indent=2) + "\n")
+    calibrate_run(restored_workbench(read_run(__doc__)))
 
 
 if __name__ == "__main__":

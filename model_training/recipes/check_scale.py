@@ -20,12 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model_training.augmentation import Augmentation
 from model_training.fitting import FitOptions, fit, resolve_device, seed_everything
-from model_training.models.fusion import masked_binary_cross_entropy
+from model_training.fitting.augmentation import Augmentation
+from model_training.models.fusion import FusionConfig, masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
-from model_training.recipes.config import RunConfig, load_config
-from model_training.windows import Windows
+from model_training.models.windows import Windows
+from model_training.run.config import RunConfig, load_config
 
 
 class ScaleCheck:
@@ -40,6 +40,8 @@ class ScaleCheck:
         self.optimiser = config.fusion_training.model_copy(
             update={"batch_size": arguments.batch_size, "epochs": 1}
         )
+        if not isinstance(config.fusion, FusionConfig):
+            raise TypeError("only a fusion of cross-attention is checked at scale")
         self.network = CardioQueryNetwork(
             config.ecg_encoder, config.fusion, spec,
             text_dimension=arguments.text_dimension, conditions=arguments.conditions,

@@ -2,7 +2,7 @@
 
 python -m model_training.recipes.evaluate_entities --shared ../shared
 
-Writes docs/results/entities.json; docs/entities.md says what the figures mean.
+Writes docs/measured/results/entities.json; docs/train/entities.md says what the figures mean.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ecg_core.conditions import Catalogue
 from model_training.entities import Audit, Entity, Status, audit_reports
-from model_training.entities.extractor import shipped_extractor
+from model_training.entities.rules.extractor import shipped_extractor
 from model_training.entities.scoring import (
     Expansion,
     Outcomes,
@@ -43,6 +43,7 @@ _UNCERTAIN_TOO = frozenset({Status.PRESENT, Status.UNCERTAIN})
 class Half:
     """Reports of half the patients, what was read in them, and what they are coded as."""
 
+    ids: tuple[str, ...]
     patients: NDArray[np.int64]
     reports: tuple[str, ...]
     codes: tuple[frozenset[str], ...]
@@ -64,7 +65,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--output", type=Path, default=Path("docs/results/entities.json"))
+    parser.add_argument("--output", type=Path, default=Path("docs/measured/results/entities.json"))
     return parser.parse_args()
 
 
@@ -80,7 +81,7 @@ def read_halves(path: Path) -> tuple[Half, Half]:
         FileNotFoundError: There is no such file.
         ValueError: It has no reports, codes or patients.
     """
-    table = pd.read_csv(path, usecols=["patient_id", "report", "scp_codes"])
+    table = pd.read_csv(path, usecols=["ecg_id", "patient_id", "report", "scp_codes"])
     chosen = table["patient_id"].astype(np.int64).map(in_rule_half)
     return _half(table[chosen]), _half(table[~chosen])
 
@@ -89,6 +90,7 @@ def _half(table: pd.DataFrame) -> Half:
     reports = tuple(table["report"].fillna("").astype(str))
     extract = shipped_extractor().extract
     return Half(
+        ids=tuple(table["ecg_id"].astype(str)),
         patients=table["patient_id"].to_numpy(dtype=np.int64),
         reports=reports,
         codes=tuple(frozenset(ast.literal_eval(codes)) for codes in table["scp_codes"]),
@@ -130,13 +132,10 @@ def _variant(
     rule_half: Half, held_out: Half, expand: Expansion, statuses: frozenset[Status]
 ) -> dict[str, Any]:
     catalogue = Catalogue.load()
-    codes = [c.scp[0] for c in catalogue.conditions if c.scp]
-    known = _outcomes(rule_half, codes, expand, statuses, catalogue)
-    fresh = _outcomes(held_out, codes, expand, statuses, catalogue)
-    positives = known.coded.sum(axis=0)
-    recall = (known.coded & known.read).sum(axis=0) / np.maximum(positives, 1)
-    frequent = positives >= MIN_POSITIVES
-    mentioned = frequent & (recall >= MENTIONED_RECALL)
+    codes = scp_codes(catalogue)
+    known = outcomes(rule_half, expand, statuses, catalogue)
+    fresh = outcomes(held_out, expand, statuses, catalogue)
+    frequent, mentioned = chosen_codes(known)
     return {
         "mentioned_codes": micro(fresh, mentioned) | interval(fresh, mentioned, held_out.patients),
         "all_codes": micro(fresh, frequent) | interval(fresh, frequent, held_out.patients),
@@ -144,21 +143,31 @@ def _variant(
         "rule_half_mentioned_codes": micro(known, mentioned),
         "codes": {
             codes[i]: {"mentioned": bool(mentioned[i]), **micro(fresh, np.arange(len(codes)) == i)}
-            for i in np.argsort(-positives, kind="stable")
+            for i in np.argsort(-known.coded.sum(axis=0), kind="stable")
             if frequent[i]
         },
     }
 
 
-def _outcomes(
-    half: Half,
-    codes: Sequence[str],
-    expand: Expansion,
-    statuses: frozenset[Status],
-    catalogue: Catalogue,
+def chosen_codes(rule_half: Outcomes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which codes are frequent in the rule half, and which of these its reports mention."""
+    positives = rule_half.coded.sum(axis=0)
+    recall = (rule_half.coded & rule_half.read).sum(axis=0) / np.maximum(positives, 1)
+    frequent = positives >= MIN_POSITIVES
+    return frequent, frequent & (recall >= MENTIONED_RECALL)
+
+
+def scp_codes(catalogue: Catalogue) -> list[str]:
+    """The first SCP code of each condition that has one."""
+    return [c.scp[0] for c in catalogue.conditions if c.scp]
+
+
+def outcomes(
+    half: Half, expand: Expansion, statuses: frozenset[Status], catalogue: Catalogue
 ) -> Outcomes:
-    columns = {code: column for column, code in enumerate(codes)}
-    coded = np.zeros((len(half.reports), len(codes)), dtype=np.bool_)
+    """What the recordings are coded as and what was read; a column for each of `scp_codes`."""
+    columns = {code: column for column, code in enumerate(scp_codes(catalogue))}
+    coded = np.zeros((len(half.reports), len(columns)), dtype=np.bool_)
     read = np.zeros_like(coded)
     for row, (labels, entities) in enumerate(zip(half.codes, half.entities, strict=True)):
         conditions = (catalogue.by_scp(label) for label in labels)

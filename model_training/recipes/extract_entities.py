@@ -5,7 +5,7 @@ python -m model_training.recipes.extract_entities \
 
 Writes runs/entities/<name>/labels-<digest>/: `labels.npz` and `labels.json` for
 `load_label_matrix`, `audit/` to be read, `failures.csv`. Interrupted, it is resumed by running it
-again. docs/entities.md says what the labels mean.
+again. docs/train/entities.md says what the labels mean.
 """
 
 import argparse
@@ -40,11 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _told(extracted: Extracted) -> int:
     if not extracted.counts:
         print(f"there already: {extracted.folder}")
-        return 0
+        return 0  # labels that lack failed reports are made anew
     print(json.dumps(extracted.counts, indent=2))
     print(extracted.folder)
-    llm = extracted.counts.get("llm")
-    return 1 if isinstance(llm, dict) and llm["failed"] else 0
+    return 1 if extracted.failed else 0
 
 
 def _refused(why: str) -> int:

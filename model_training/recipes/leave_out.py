@@ -2,154 +2,170 @@
 
 For each group every method is trained without their labels, without wordings of other conditions
 that name them and without reports that mention them. Then it is asked for them by name and
-description, and as the service asks what was not trained: by the signs that the catalogue states.
+description, by the signs that the catalogue states, and in five ways as the service reads them.
 Writes `leave_out/<group>/<method>.npz` of the run and skips what is there. No figure is made here;
 `model_training.recipes.evaluate` reads the files.
 """
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from ecg_core.conditions import Catalogue
+from ecg_core.conditions import Catalogue, Condition
+from ecg_core.statistics.calibration_fit import fit_calibration
+from model_training.data.labelled import TEST_FOLD, VALIDATION_FOLD, LabelledRecordings
 from model_training.data.other_hospitals import OtherHospitals, load_other_hospitals
-from model_training.data.ptbxl import TEST_FOLD, VALIDATION_FOLD, load_ptbxl
-from model_training.entities.masking import LeftOut
-from model_training.leave_out import GROUPS, Group
+from model_training.entities.labels.masking import LeftOut
+from model_training.evaluation.cuts import cut_out, cuts_of, without
+from model_training.evaluation.five_ways import (
+    BY_SIGNS,
+    FiveWays,
+    OnDemand,
+    read_prompts,
+)
+from model_training.evaluation.groups import GROUPS, Group
+from model_training.evaluation.left_out import (
+    Asked,
+    InWords,
+    LeftOutGroup,
+    foreign,
+    leave_out_file,
+    provenance_name,
+    seeded,
+)
+from model_training.evaluation.unseen import OURS
 from model_training.peers import PeersConfig, Scorer, load_peers_config
-from model_training.recipes.config import Run, add_run_arguments, run_from
-from model_training.recipes.methods import METHODS, config_of
-from model_training.recipes.workbench import Workbench, open_workbench
+from model_training.peers.ked import KedNetwork
+from model_training.run.config import Run, add_run_arguments, run_from
+from model_training.run.methods import METHODS, NO_PEERS, RULES, NetworkScorer, SignRules, config_of
+from model_training.run.provenance import (
+    OF_RECORDINGS,
+    Provenance,
+    WrongRun,
+    differences,
+    provenance_of,
+    read_provenance,
+    write_provenance,
+)
+from model_training.run.recordings import load_recordings
+from model_training.run.workbench import Workbench, open_workbench
+from model_training.text.wordings import QueryEmbedder
 
+OwnQueries = NetworkScorer | SignRules
 PEERS = Path(__file__).with_name("configs") / "peers.yaml"
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """What a method answered to the conditions that were kept from it.
-
-    Attributes:
-        ids: One a recording.
-        parts: One a recording: `fold 9`, `fold 10`, or the hospital.
-        conditions: Ids of the conditions asked.
-        logits: Asked by name and description, shape (recording, condition).
-        logits_by_signs: Asked as the service asks a condition that was not trained; same shape.
-        labels: Shape (recording, condition): 1, 0, or NaN where nothing is said.
-        nearest: For each condition the trained one whose text is nearest.
-        similarity: Cosine of the two, shape (condition,).
-        similarity_by_signs: The same of the query that asks by signs.
-    """
-
-    ids: NDArray[np.str_]
-    parts: NDArray[np.str_]
-    conditions: tuple[str, ...]
-    logits: NDArray[np.float32]
-    logits_by_signs: NDArray[np.float32]
-    labels: NDArray[np.float32]
-    nearest: tuple[str, ...]
-    similarity: NDArray[np.float32]
-    similarity_by_signs: NDArray[np.float32]
-
-    def save(self, path: Path) -> None:
-        """Write it; a kill half way leaves nothing under this name."""
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, **vars(self))
-        partial.rename(path)
-
-    @staticmethod
-    def load(path: Path) -> "Asked":
-        """Read what `save` wrote."""
-        with np.load(path) as stored:
-            return Asked(
-                ids=stored["ids"],
-                parts=stored["parts"],
-                conditions=tuple(stored["conditions"].tolist()),
-                logits=stored["logits"],
-                logits_by_signs=stored["logits_by_signs"],
-                labels=stored["labels"],
-                nearest=tuple(stored["nearest"].tolist()),
-                similarity=stored["similarity"],
-                similarity_by_signs=stored["similarity_by_signs"],
-            )
-
-    @staticmethod
-    def side_by_side(groups: Sequence["Asked"]) -> "Asked":
-        """Groups of conditions as one; they were asked on the same recordings."""
-
-        def columns(name: str) -> NDArray[np.float32]:
-            return np.concatenate([getattr(group, name) for group in groups], axis=-1)
-
-        return Asked(
-            ids=groups[0].ids,
-            parts=groups[0].parts,
-            conditions=tuple(name for group in groups for name in group.conditions),
-            logits=columns("logits"),
-            logits_by_signs=columns("logits_by_signs"),
-            labels=columns("labels"),
-            nearest=tuple(name for group in groups for name in group.nearest),
-            similarity=columns("similarity"),
-            similarity_by_signs=columns("similarity_by_signs"),
-        )
-
-    def part(self, *parts: str) -> NDArray[np.bool_]:
-        """Which recordings are in these parts."""
-        return np.isin(self.parts, parts)
-
-
-def leave_out_file(run: Run, group: str, method: str) -> Path:
-    """Where a method's answers of a group lie."""
-    return run.folder / "leave_out" / group / f"{method}.npz"
-
-
-def read_asked(run: Run, method: str, groups: Sequence[Group]) -> Asked | None:
-    """A method's answers of all groups; None unless it has every one."""
-    files = [leave_out_file(run, group.name, method) for group in groups]
-    if not all(file.exists() for file in files):
-        return None
-    return Asked.side_by_side([Asked.load(file) for file in files])
-
-
-def run_with_left_out(run: Run) -> Run:
-    """The run of the same name with `-leave-out` behind it, if there is one, or this one.
-
-    Each method is trained once for each group: that may need a configuration of its own.
-    """
-    folder = run.folder.with_name(f"{run.folder.name}-leave-out")
-    return replace(run, folder=folder) if folder.is_dir() else run
 
 
 def ask(bench: Workbench, scorer: Scorer, group: Group) -> Asked:
     """Ask a trained method for the conditions of the group, of folds 9, 10 and other hospitals."""
     run, catalogue = bench.run, Catalogue.load()
     spec = run.config.preprocessing
-    whole = load_ptbxl(run.shared, spec, catalogue, bench.embedder.cache)
+    whole = bench.whole or bench.recordings
     asked = tuple(name for name in group.conditions if name in whole.conditions)
     columns = [whole.conditions.index(name) for name in asked]
     conditions = [catalogue.get(name) for name in asked]
-    by_name, by_signs = (
-        torch.from_numpy(embedded(conditions))
-        for embedded in (bench.embedder.conditions, bench.embedder.untrained)
-    )
     rows = whole.rows(VALIDATION_FOLD, TEST_FOLD)
     others = load_other_hospitals(run.shared, spec, catalogue)
     windows = torch.from_numpy(np.concatenate([whole.windows[rows], others.windows]))
-    similarity, nearest = (by_name @ bench.canonical.T).max(dim=1)
+    parts = np.array([*(f"fold {fold}" for fold in whole.folds[rows]), *others.hospitals])
+    by_name, by_signs = (
+        torch.from_numpy(embedded(conditions)) @ bench.canonical.T
+        for embedded in (bench.embedder.conditions, bench.embedder.untrained)
+    )
+    similarity, nearest = by_name.max(dim=1)
+    answers = _answers(bench, scorer, conditions, windows, parts == f"fold {VALIDATION_FOLD}")
     return Asked(
         ids=np.array([*map(str, whole.ecg_ids[rows]), *others.recording_ids]),
-        parts=np.array([*(f"fold {fold}" for fold in whole.folds[rows]), *others.hospitals]),
+        parts=parts,
         conditions=asked,
-        logits=scorer.logits(windows, by_name).float().numpy(),
-        logits_by_signs=scorer.logits(windows, by_signs).float().numpy(),
-        labels=np.concatenate([whole.targets[rows][:, columns], _labels(others, asked)]),
+        logits=answers["name"],
+        logits_by_signs=answers["signs"],
+        labels=np.concatenate([whole.published[rows][:, columns], _labels(others, asked)]),
         nearest=tuple(bench.recordings.conditions[row] for row in nearest.tolist()),
         similarity=similarity.numpy(),
-        similarity_by_signs=(by_signs @ bench.canonical.T).amax(dim=1).numpy(),
+        similarity_by_signs=by_signs.amax(dim=1).numpy(),
+        ways=answers["ways"],
     )
+
+
+def _by_signs(embedder: QueryEmbedder) -> QueryEmbedder:
+    """Asks an untrained condition by its signs, whatever the configuration of ours says."""
+    prompts = embedder.prompts.model_copy(update={"untrained_by_signs": True})
+    return replace(embedder, prompts=prompts)
+
+
+class _Answers(TypedDict):
+    name: NDArray[np.float32]
+    signs: NDArray[np.float32]
+    ways: Mapping[str, InWords]
+
+
+def _answers(
+    bench: Workbench,
+    scorer: Scorer,
+    conditions: Sequence[Condition],
+    windows: Tensor,
+    chosen: NDArray[np.bool_],
+) -> _Answers:
+    """All answers of a method.
+
+    Args:
+        bench: What it was trained on.
+        scorer: The method.
+        conditions: What is asked.
+        windows: Of whom: shape (recording, lead, sample).
+        chosen: Which of them are fold 9's: they calibrate the method on what was trained.
+    """
+    queries = scorer.queries if isinstance(scorer, OwnQueries) else _by_signs(bench.embedder)
+    five = FiveWays(bench.recordings.conditions, bench.hidden, read_prompts(bench.run.shared))
+    askings = five.askings(conditions)
+    needed = five.needs(askings)
+    worded = {
+        way: [each.text for each in asked if each.text is not None]
+        for way, asked in askings.items()
+    }
+    put = {
+        "name": queries.conditions(conditions),
+        "signs": queries.untrained(conditions),
+        "trained": queries.conditions(bench.conditions),
+        "leaves": five.rows(needed, queries),
+        **{way: queries.free_texts(texts) for way, texts in worded.items() if texts},
+    }
+    given = _scored(scorer, windows, put)
+    rows = bench.recordings.rows(VALIDATION_FOLD)
+    calibration = fit_calibration(
+        given["trained"][chosen].astype(np.float64), bench.recordings.targets[rows].astype(float)
+    )
+    measured = [OnDemand(window, bench.run.config.preprocessing) for window in windows.numpy()]
+    alone = {BY_SIGNS: given["signs"], **given}
+    ways = {
+        way: InWords(
+            alone[way],
+            five.answers(asked, needed, given["leaves"], calibration, measured),
+            np.array([each.condition for each in asked]),
+        )
+        for way, asked in askings.items()
+        if asked
+    }
+    return {"name": given["name"], "signs": given["signs"], "ways": ways}
+
+
+def _scored(
+    scorer: Scorer, windows: Tensor, put: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """Logits (recording, query) of each part of what is put to a method."""
+    tensors = {name: torch.from_numpy(rows) for name, rows in put.items()}
+    if isinstance(scorer, KedNetwork):  # its answers depend on what is asked beside
+        return {n: scorer.logits(windows, rows).float().numpy() for n, rows in tensors.items()}
+    logits = scorer.logits(windows, torch.cat([*tensors.values()])).float()
+    parts = logits.split([len(rows) for rows in put.values()], dim=1)
+    return {name: part.numpy() for name, part in zip(put, parts, strict=True)}
 
 
 def _labels(others: OtherHospitals, conditions: tuple[str, ...]) -> NDArray[np.float32]:
@@ -159,9 +175,15 @@ def _labels(others: OtherHospitals, conditions: tuple[str, ...]) -> NDArray[np.f
 
 
 def leave_out(run: Run, group: Group, method: str, peers: PeersConfig) -> Path:
-    """Train one method without one group and write its answers, unless they are there."""
+    """Train one method without one group and write its answers, unless they are there.
+
+    Raises:
+        WrongRun: What is there is of another configuration, other recordings or other labels.
+    """
     file = leave_out_file(run, group.name, method)
     if file.exists():
+        if faults := foreign(file, _origin(run, group, method, peers, load_recordings(run), file)):
+            raise WrongRun([*faults, f"remove the folder {file.parent.name} to make them anew"])
         print(f"{file}: is there")
         return file
     left_out = LeftOut(group.conditions, Catalogue.load())
@@ -170,13 +192,56 @@ def leave_out(run: Run, group: Group, method: str, peers: PeersConfig) -> Path:
         left_out,
         relabel=lambda recordings: recordings.without(group.nearly_the_same),
     )
-    own = file.with_suffix("")
-    own.mkdir(parents=True, exist_ok=True)
+    own, warm_up = file.with_suffix(""), file.parent / "warm_up"
+    whole = bench.whole or bench.recordings
+    _claim(own, _origin(run, group, method, peers, whole, None))
+    if method != RULES:  # one warm-up for all; how peers are trained after it shapes it not
+        _claim(warm_up, _origin(run, group, RULES, peers, whole, None))
     bench = replace(bench, run=replace(bench.run, folder=own))
-    scorer = METHODS[method](bench, peers, file.parent / "warm_up")
-    ask(bench, scorer, group).save(file)
+    scorer = METHODS[method](bench, peers, warm_up)
+
+    def keep(answers: Asked, path: Path) -> None:
+        answers.save(path)
+        origin = _origin(run, group, method, peers, whole, path)
+        write_provenance(origin, path.parent, provenance_name(path))
+
+    if isinstance(scorer, NetworkScorer):
+        for name, cut in cuts_of(bench).items() if method == OURS else ():
+            with cut_out(bench.network, cut):
+                keep(ask(bench, scorer, group), leave_out_file(run, group.name, without(name)))
+    keep(ask(bench, scorer, group), file)
     print(f"{file}: written")
     return file
+
+
+def _claim(folder: Path, origin: Provenance) -> None:
+    """Refuse a folder with weights of something else; they would be read as if they were its own.
+
+    Raises:
+        WrongRun: It holds some.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        what = f"the weights in {folder.parent.name}/{folder.name}"
+        compared = ("configuration", *OF_RECORDINGS)
+        if faults := differences(what, read_provenance(folder), origin, compared):
+            raise WrongRun([*faults, f"remove the folder {folder.parent.name} to make them anew"])
+    folder.mkdir(parents=True, exist_ok=True)
+    write_provenance(origin, folder)
+
+
+def _origin(
+    run: Run,
+    group: Group,
+    method: str,
+    peers: PeersConfig,
+    recordings: LabelledRecordings,
+    file: Path | None,
+) -> Provenance:
+    """Of the answers of a method; how peers are trained shapes only theirs."""
+    further = () if method in (OURS, *NO_PEERS) else (peers,)
+    left_out = LeftOutGroup(conditions=group.conditions, nearly_the_same=group.nearly_the_same)
+    configured = replace(run, config=config_of(method, run.config))
+    return provenance_of(configured, recordings, file, left_out, *further)
 
 
 def main() -> None:
@@ -187,13 +252,17 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, default=PEERS, help="YAML file of the peers")
     parser.add_argument("--group", choices=names, action="append", help="all unless given")
     parser.add_argument("--method", choices=[*METHODS, "all"], default="all")
+    parser.add_argument("--seeds", type=int, default=1, help="train with so many seeds (1)")
     arguments = parser.parse_args()
-    run, peers = run_from(arguments), load_peers_config(arguments.peers)
-    for group in GROUPS:
-        if arguments.group and group.name not in arguments.group:
-            continue
-        for method in METHODS if arguments.method == "all" else (arguments.method,):
-            leave_out(run, group, method, peers)
+    peers = load_peers_config(arguments.peers)
+    # Weights of another configuration or other recordings are refused, so what is there is ours.
+    begun = replace(run_from(arguments), resume=True)
+    for run in seeded(begun, arguments.seeds):
+        for group in GROUPS:
+            if arguments.group and group.name not in arguments.group:
+                continue
+            for method in METHODS if arguments.method == "all" else (arguments.method,):
+                leave_out(run, group, method, peers)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ python -m model_training.recipes.prepare \
 
 A release with faults is refused with a list of all of them (`faults.csv` beside the store);
 `--leave-out empty_report` leaves out the recordings that have that fault, and counts them.
-Interrupted, it is resumed by running it again. docs/data.md says what is checked and stored.
+Interrupted, it is resumed by running it again. docs/train/data.md says what is checked and stored.
 """
 
 import argparse

@@ -7,15 +7,17 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from ecg_core.conditions import Condition
-from model_training.data.ptbxl import TRAINING_FOLDS, LabelledRecordings
+from ecg_core.conditions import Catalogue, Condition
+from model_training.data.labelled import TRAINING_FOLDS, LabelledRecordings
+from model_training.data.releases.labels import affirmed_broader
 from model_training.entities import Status
-from model_training.entities.extractor import shipped_extractor
+from model_training.entities.rules.extractor import shipped_extractor
+from model_training.models.network import CardioQueryNetwork
+from model_training.models.token_network import TokenNetwork, TokensConfig
 from model_training.models.vit import VitEncoderConfig
-from model_training.peers.texts import read_reports
-from model_training.recipes.config import ImbalanceConfig, Run, RunConfig
-from model_training.recipes.report_tables import BASE
-from model_training.recipes.workbench import Relabel, Workbench
+from model_training.reporting.tables import BASE
+from model_training.run.config import ImbalanceConfig, Run, RunConfig
+from model_training.run.workbench import Relabel, Workbench
 
 QUERIES_IN_A_STEP = (5, 20)
 FRACTIONS = (10, 25, 50)
@@ -33,6 +35,7 @@ class Variant:
         relabel: Changes what is trained on.
         bench: Changes the workbench before anything is trained.
         percent: Of the training recordings.
+        same_branches: The branches of a fusion of tokens are those of the unchanged variant.
     """
 
     what: str
@@ -40,6 +43,7 @@ class Variant:
     relabel: Callable[[Run], Relabel] = lambda run: lambda recordings: recordings
     bench: Callable[[Workbench], Workbench] = lambda bench: bench
     percent: int = 100
+    same_branches: bool = False
 
 
 _WITHOUT_SIGNS = Variant(
@@ -54,8 +58,57 @@ _WITHOUT_ADAPTATION = Variant(
 
 def variants(config: RunConfig) -> Mapping[str, Variant]:
     """All variants of a configuration by name; the unchanged one first."""
+    if isinstance(config.fusion, TokensConfig):
+        own = _OF_TOKENS
+    else:
+        own = _of_memory(config) if config.fusion.memory else {}
     return {
         BASE: Variant("nothing"),
+        **own,
+        "no-imbalance": Variant(
+            "a condition weighs the same where it is present as where it is absent",
+            config=lambda c: c.model_copy(update={"imbalance": ImbalanceConfig(power=0.0)}),
+        ),
+        **{
+            f"recordings-{percent}": Variant(
+                f"{percent} % of the training recordings",
+                relabel=lambda run, percent=percent: lambda r: fewer(r, percent, run.config.seed),  # type: ignore[misc]
+                percent=percent,
+            )
+            for percent in FRACTIONS
+        },
+    }
+
+
+def _without_waveform(bench: Workbench) -> Workbench:
+    if not isinstance(bench.network, TokenNetwork):
+        raise TypeError("the run's fusion has no tokens")
+    bench.network.tokens.without_waveform = True
+    return bench
+
+
+_OF_TOKENS: Mapping[str, Variant] = {
+    "no-signs": Variant(
+        "no measured sign at any query: the waveform alone",
+        config=lambda c: _part(c, "fusion", sign_share=0.0, measured_share=0.0),
+        same_branches=True,
+    ),
+    "no-waveform": Variant(
+        "the measured signs alone",
+        config=lambda c: _part(c, "fusion", sign_share=1.0, measured_share=1.0),
+        bench=_without_waveform,
+        same_branches=True,
+    ),
+    "no-missing-leads": Variant(
+        "no lead is missing in training",
+        config=lambda c: _part(c, "augmentation", missing_leads=0.0),
+    ),
+}
+
+
+def _of_memory(config: RunConfig) -> Mapping[str, Variant]:
+    """Those of a fusion with a memory."""
+    return {
         "no-adapter": Variant("no adapter on the query embeddings", bench=_without_adapter),
         "one-wording": Variant(
             "every condition is always asked by its name and description",
@@ -83,18 +136,6 @@ def variants(config: RunConfig) -> Mapping[str, Variant]:
             "the ECG encoder is a transformer of about as many parameters",
             config=_with_transformer,
         ),
-        "no-imbalance": Variant(
-            "a condition weighs the same where it is present as where it is absent",
-            config=lambda c: c.model_copy(update={"imbalance": ImbalanceConfig(power=0.0)}),
-        ),
-        **{
-            f"recordings-{percent}": Variant(
-                f"{percent} % of the training recordings",
-                relabel=lambda run, percent=percent: lambda r: fewer(r, percent, run.config.seed),  # type: ignore[misc]
-                percent=percent,
-            )
-            for percent in FRACTIONS
-        },
     }
 
 
@@ -123,8 +164,10 @@ def fewer(recordings: LabelledRecordings, percent: int, seed: int) -> LabelledRe
 @torch.no_grad()
 def _without_adapter(bench: Workbench) -> Workbench:
     """Hold both adapters at zero: the raw embeddings are compared, and only scaled for fusion."""
-    fusion = bench.network.fusion
-    for layer in (fusion.memory.adapter, fusion.adapter[-1]):
+    network = bench.network
+    if not isinstance(network, CardioQueryNetwork) or network.fusion.memory is None:
+        raise TypeError("the run's fusion has no memory")
+    for layer in (network.fusion.memory.adapter, network.fusion.adapter[-1]):
         for parameter in layer.parameters():
             parameter.zero_()
             parameter.requires_grad = False
@@ -142,11 +185,7 @@ class _WithoutDescriptions(Workbench):
 
 
 def _with_report_entities(run: Run) -> Relabel:
-    def relabel(recordings: LabelledRecordings) -> LabelledRecordings:
-        reports = read_reports(run.shared / "ptb-xl", recordings, None)
-        return with_entities(recordings, [report.text for report in reports])
-
-    return relabel
+    return lambda recordings: with_entities(recordings, [*recordings.reports])
 
 
 def with_entities(
@@ -168,8 +207,14 @@ def with_entities(
         for one, report in zip(said, reports, strict=True)
     ]
     columns = np.array(added, dtype=np.float32).reshape(len(reports), len(names))
+    conditions = (*recordings.conditions, *names)
+    taught, published = (
+        np.concatenate([known, columns], axis=1)
+        for known in (recordings.targets, recordings.published)
+    )
     return replace(
         recordings,
-        conditions=(*recordings.conditions, *names),
-        targets=np.concatenate([recordings.targets, columns], axis=1),
+        conditions=conditions,
+        targets=affirmed_broader(conditions, taught, Catalogue.load()),
+        published_targets=published,
     )

@@ -1,1 +1,1 @@
-"""Who may do what, how often, and the record of it."""
+"""Access: who may do what, how often, and the record of it."""

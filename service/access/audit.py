@@ -18,15 +18,16 @@ from pathlib import Path
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access.control import AccessRecord
-from service.access.errors import AccessMisconfigured
+from service.access.key_file import KeyRecord
+from service.access.request_state import AccessRecord, RequestState, find_state
+from service.errors import AccessMisconfigured
 
 _CLIENT_CLOSED_REQUEST = 499
 _INTERNAL_ERROR = 500
 
 
 class AuditLog:
-    """Where audit lines go.
+    """The audit lines' destination.
 
     A line that cannot be written (a full disk) stops nobody's diagnosis: `on_failure` is told.
 
@@ -47,23 +48,39 @@ class AuditLog:
         if self._handler is not None:
             self._handler.handleError = lambda record: on_failure()  # type: ignore[method-assign]
 
-    def write(self, scope: Scope, record: AccessRecord, status: int) -> None:
+    def write(self, scope: Scope, state: RequestState, status: int) -> None:
         """One line about a request that has been answered."""
         if self._handler is None:
             return
+        record = state.access
         client = scope["client"] if self._names_clients else None
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "event": "access",
-            "request_id": scope["state"].get("request_id"),
+            "request_id": state.request_id,
             "key_id": record.key_id,
             "client": client and client[0],
             "method": scope["method"],
             "route": getattr(scope.get("route"), "path", None),
             "condition_sha256": record.condition and _sha256(record.condition),
-            "model_digest": scope["state"].get("model_digest"),
+            "model_digest": state.model_digest,
             "status": status,
             "refusal": record.refusal,
+        }
+        text = json.dumps({name: value for name, value in line.items() if value is not None})
+        self._handler.handle(logging.LogRecord("audit", logging.INFO, "", 0, text, None, None))
+
+    def write_key_change(self, event: str, record: KeyRecord) -> None:
+        """One line about a key that was created, changed, revoked or removed while this ran."""
+        if self._handler is None:
+            return
+        expires = record.expires_at and record.expires_at.isoformat()
+        line = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "event": event,
+            "key_id": record.id,
+            "scopes": sorted(record.scopes),
+            "expires_at": expires,
         }
         text = json.dumps({name: value for name, value in line.items() if value is not None})
         self._handler.handle(logging.LogRecord("audit", logging.INFO, "", 0, text, None, None))
@@ -102,9 +119,14 @@ class AuditMiddleware:
             status = _INTERNAL_ERROR
             raise
         finally:
-            record = scope.get("state", {}).get("access")
-            if record is not None and (record.key_id or record.refusal):
-                self._audit.write(scope, record, status)
+            state = find_state(scope)
+            if state is not None and _is_to_be_written(state.access):
+                self._audit.write(scope, state, status)
+
+
+def _is_to_be_written(access: AccessRecord) -> bool:
+    # A flood of wrong keys must not fill the log; metrics go on counting it.
+    return access.key_id is not None or (access.refusal is not None and not access.throttled)
 
 
 class _PrivateFileHandler(WatchedFileHandler):

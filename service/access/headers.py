@@ -2,8 +2,8 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access.control import AccessRecord
-from service.access.rates import RateStanding
+from service.access.rates import RateLimitState
+from service.access.request_state import find_state
 
 # Answers hold a patient's findings: no cache may keep them, no page frame them. HSTS is not here:
 # it belongs to what speaks TLS.
@@ -18,10 +18,10 @@ _ALWAYS: tuple[tuple[bytes, bytes], ...] = (
 _POLICY = "requests"
 
 
-def rate_limit_headers(standing: RateStanding) -> list[tuple[bytes, bytes]]:
+def rate_limit_headers(rate_limit: RateLimitState) -> list[tuple[bytes, bytes]]:
     """`RateLimit` and `RateLimit-Policy`, as in the draft of the IETF's HTTPAPI group."""
-    policy = f'"{_POLICY}";q={standing.limit};w={standing.window_s}'
-    left = f'"{_POLICY}";r={standing.remaining};t={standing.reset_s}'
+    policy = f'"{_POLICY}";q={rate_limit.limit};w={rate_limit.window_s}'
+    left = f'"{_POLICY}";r={rate_limit.remaining};t={rate_limit.reset_s}'
     return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode())]
 
 
@@ -42,9 +42,9 @@ class ResponseHeadersMiddleware:
                 headers = list(message.get("headers", ()))
                 present = {name.lower() for name, _ in headers}
                 headers += [header for header in _ALWAYS if header[0] not in present]
-                record: AccessRecord | None = scope.get("state", {}).get("access")
-                if record is not None and record.standing is not None:
-                    headers += rate_limit_headers(record.standing)
+                state = find_state(scope)
+                if state is not None and state.access.rate_limit is not None:
+                    headers += rate_limit_headers(state.access.rate_limit)
                 message["headers"] = headers
             await send(message)
 

@@ -17,20 +17,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from service.access.errors import AccessMisconfigured
 from service.access.keys import ID_LENGTH, PlainKey, Scope
-from service.access_settings import RateText
+from service.errors import InvalidKeyFile
+from service.settings import RateText
 
 _CHECK_EVERY_S = 0.5
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
-class InvalidKeyFile(AccessMisconfigured):
-    """The file of keys cannot be used; the message names it and says why, and quotes nothing."""
-
-
 class KeyRecord(BaseModel):
-    """What is kept of a key.
+    """The record of a key.
 
     Attributes:
         id: Its public part, which logs name.
@@ -54,7 +50,7 @@ class KeyRecord(BaseModel):
 
     @property
     def state(self) -> Literal["active", "revoked", "expired"]:
-        """Whether the key is good for anything now."""
+        """The state of the key: good, expired or revoked."""
         if self.revoked_at is not None:
             return "revoked"
         if self.expires_at is not None and self.expires_at <= datetime.now(UTC):
@@ -136,14 +132,22 @@ class KeyFile:
     Args:
         path: The file.
         on_fault: Told that the changed file cannot be used.
+        on_change: Told what has become of each key that is not as it was: `key_created`,
+            `key_changed`, `key_revoked` or `key_removed`.
 
     Raises:
         InvalidKeyFile: It cannot be used from the start.
     """
 
-    def __init__(self, path: Path, on_fault: Callable[[InvalidKeyFile], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        on_fault: Callable[[InvalidKeyFile], None],
+        on_change: Callable[[str, KeyRecord], None] = lambda _event, _record: None,
+    ) -> None:
         self._path = path
         self._on_fault = on_fault
+        self._on_change = on_change
         self._state = _file_state(path)
         self._checked = monotonic()
         self._records = _by_id(read_key_ring(path))
@@ -166,9 +170,28 @@ class KeyFile:
             return
         self._state = state
         try:
-            self._records = _by_id(read_key_ring(self._path))
+            records = _by_id(read_key_ring(self._path))
         except InvalidKeyFile as error:
             self._on_fault(error)
+            return
+        before, self._records = self._records, records
+        for event, record in _changes(before, records):
+            self._on_change(event, record)
+
+
+def _changes(
+    before: Mapping[str, KeyRecord], after: Mapping[str, KeyRecord]
+) -> Iterator[tuple[str, KeyRecord]]:
+    for key_id in before.keys() - after.keys():
+        yield "key_removed", before[key_id]
+    for key_id, record in after.items():
+        old = before.get(key_id)
+        if old is None:
+            yield "key_created", record
+        elif record.revoked_at is not None and old.revoked_at is None:
+            yield "key_revoked", record
+        elif record != old:
+            yield "key_changed", record
 
 
 def _by_id(ring: KeyRing) -> Mapping[str, KeyRecord]:

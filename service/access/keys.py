@@ -32,7 +32,7 @@ _KEY = re.compile(KEY_PATTERN)
 
 
 class Scope(StrEnum):
-    """What a key is good for. `admin` is good for everything."""
+    """Rights of a key. `admin` has all of them."""
 
     DIAGNOSE = "diagnose"
     QUERIES_WRITE = "queries:write"
@@ -49,11 +49,11 @@ class PlainKey:
 
     @property
     def sha256(self) -> str:
-        """What is kept of it, in hexadecimal digits."""
+        """The digest that is kept of it, in hexadecimal digits."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def matches(self, sha256: str) -> bool:
-        """Whether this is the key of that digest; takes the same time wherever they differ."""
+        """True if this is the key of that digest; takes the same time wherever they differ."""
         return hmac.compare_digest(self.sha256.encode(), sha256.encode())
 
 

@@ -1,19 +1,20 @@
-"""How often one caller may ask: a moving window, in this process or shared through Redis."""
+"""Limits on how often one caller may ask: a moving window, here or shared through Redis."""
 
 import asyncio
 import ipaddress
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from limits import RateLimitItem
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from service.redis_client import RedisClient
-from service.redis_link import RedisLink, RedisUnavailable
+from service.storage.redis.client import RedisClient
+from service.storage.redis.link import RedisLink, RedisUnavailable
 
 _SHARED_ANSWERS_WITHIN_S = 0.25
 _SHARED_CALLS = 4
@@ -23,15 +24,15 @@ _IPV6_SITE_BITS = 64
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What one caller may ask, and under which name it is counted."""
+    """The limit of one caller, and the name under which it is counted."""
 
     caller: str
     limit: RateLimitItem
 
 
 @dataclass(frozen=True, slots=True)
-class RateStanding:
-    """How much of a limit is left.
+class RateLimitState:
+    """The rest of a limit.
 
     Attributes:
         allowed: Whether the request was within it.
@@ -54,6 +55,9 @@ def caller_by_address(host: str | None) -> str:
         address = ipaddress.ip_address(host or "")
     except ValueError:
         return "address:unknown"
+    if address.version == 6 and address.ipv4_mapped is not None:
+        # A dual-stack socket's form of an IPv4 address: all of them lie in one /64.
+        address = address.ipv4_mapped
     if address.version == 6:
         return f"address:{ipaddress.ip_network((address, _IPV6_SITE_BITS), strict=False)}"
     return f"address:{address}"
@@ -85,20 +89,32 @@ class RateLimiter:
         self._shared = None
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def count(self, allowance: Allowance, cost: int = 1) -> RateStanding:
+    async def count(self, allowance: Allowance, cost: int = 1) -> RateLimitState:
         """Count `cost` requests of a caller, or none of them if they are more than it has left."""
         if self._shared is not None:
             try:
                 return await self._counted_by_all(self._shared, allowance, cost)
             except (RedisUnavailable, TimeoutError):
                 self._on_fallback()
-        if len(self._memory.events) > _MAX_CALLERS_IN_MEMORY:
-            self._memory.reset()
-        return _count(self._local, allowance, cost)
+        return self.count_here(allowance, cost)
+
+    def count_here(self, allowance: Allowance, cost: int = 1) -> RateLimitState:
+        """Count requests of a caller in this process alone."""
+        rate_limit = _count(self._local, allowance, cost)
+        self._forget_the_oldest()
+        return rate_limit
+
+    def _forget_the_oldest(self) -> None:
+        """Those that began to be counted first, a tenth at once; none that was just counted."""
+        events = self._memory.events
+        if len(events) > _MAX_CALLERS_IN_MEMORY:
+            by_last = sorted(events, key=lambda key: _last_seen(events[key]))
+            for key in by_last[: max(1, _MAX_CALLERS_IN_MEMORY // 10)]:
+                self._memory.clear(key)
 
     async def _counted_by_all(
         self, shared: "_SharedCounts", allowance: Allowance, cost: int
-    ) -> RateStanding:
+    ) -> RateLimitState:
         work = asyncio.get_running_loop().run_in_executor(
             self._threads, shared.count, allowance, cost
         )
@@ -114,7 +130,7 @@ class _SharedCounts:
         storage = _GivenRedis(redis.client, f"{key_prefix}:rates")
         self._limiter = MovingWindowRateLimiter(storage)
 
-    def count(self, allowance: Allowance, cost: int) -> RateStanding:
+    def count(self, allowance: Allowance, cost: int) -> RateLimitState:
         return self._redis.call("rate_limit", lambda _: _count(self._limiter, allowance, cost))
 
 
@@ -130,11 +146,16 @@ class _GivenRedis(RedisStorage):
         self.initialize_storage("")
 
 
-def _count(limiter: MovingWindowRateLimiter, allowance: Allowance, cost: int) -> RateStanding:
+def _last_seen(events: Sequence[Any]) -> float:
+    # Newest first; a caller whose first requests were refused has none.
+    return float(events[0].atime) if events else 0.0
+
+
+def _count(limiter: MovingWindowRateLimiter, allowance: Allowance, cost: int) -> RateLimitState:
     limit = allowance.limit
     allowed = limiter.hit(limit, allowance.caller, cost=cost)
     window = limiter.get_window_stats(limit, allowance.caller)
     reset_s = max(1, min(ceil(window.reset_time - time.time()), limit.get_expiry()))
-    return RateStanding(
+    return RateLimitState(
         allowed, limit.amount, limit.get_expiry(), max(0, window.remaining), reset_s
     )

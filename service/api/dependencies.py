@@ -1,4 +1,4 @@
-"""What routes ask for; everything hangs on the app, nothing is global.
+"""Dependencies of routes; everything hangs on the app, nothing is global.
 
 All of it is asynchronous without waiting for anything: FastAPI would run plain functions in
 threads, and each such detour waits for the interpreter's lock while diagnoses run.
@@ -9,9 +9,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ecg_core.errors import ModelNotReady
-from service.api.bodies import UploadBudget
-from service.metrics import Metrics
-from service.runtime import Runtime
+from service.access.request_state import RequestState, request_state
+from service.observability.metrics import Metrics
+from service.runtime.assembly import Runtime
+from service.runtime.state import service_state
+from service.runtime.upload_budget import UploadBudget
+from service.runtime.working_memory import WorkingMemory
 from service.settings import Settings
 
 
@@ -21,33 +24,41 @@ async def get_runtime(request: Request) -> Runtime:
     Raises:
         ModelNotReady: It is not there yet, or no more.
     """
-    runtime: Runtime | None = request.app.state.runtime
+    runtime = service_state(request.app).runtime
     if runtime is None:
         raise ModelNotReady
-    # For the audit log: the model that answers this request, whatever is loaded later.
-    request.state.model_digest = runtime.bundle.digest
+    request_state(request.scope).model_digest = runtime.bundle.digest
     return runtime
 
 
 async def get_settings(request: Request) -> Settings:
     """The app's settings."""
-    settings: Settings = request.app.state.settings
-    return settings
+    return service_state(request.app).settings
 
 
 async def get_metrics(request: Request) -> Metrics:
     """The app's metrics."""
-    metrics: Metrics = request.app.state.metrics
-    return metrics
+    return service_state(request.app).metrics
 
 
 async def get_upload_budget(request: Request) -> UploadBudget:
     """The app's budget of bytes for uploads."""
-    budget: UploadBudget = request.app.state.upload_budget
-    return budget
+    return service_state(request.app).upload_budget
+
+
+async def get_working_memory(request: Request) -> WorkingMemory:
+    """The app's room for reading recordings."""
+    return service_state(request.app).working_memory
+
+
+async def get_request_state(request: Request) -> RequestState:
+    """The state of the request."""
+    return request_state(request.scope)
 
 
 TheRuntime = Annotated[Runtime, Depends(get_runtime)]
 TheSettings = Annotated[Settings, Depends(get_settings)]
 TheMetrics = Annotated[Metrics, Depends(get_metrics)]
 TheUploadBudget = Annotated[UploadBudget, Depends(get_upload_budget)]
+TheWorkingMemory = Annotated[WorkingMemory, Depends(get_working_memory)]
+TheRequest = Annotated[RequestState, Depends(get_request_state)]

@@ -1,4 +1,4 @@
-"""What the OpenAPI says beyond what FastAPI finds out: problems, and the form of an upload."""
+"""Additions to the OpenAPI that FastAPI finds out: problems, and the form of an upload."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -17,17 +17,19 @@ from api_schemas import (
     NewCondition,
     Problem,
 )
+from api_schemas.fhir import FHIR_MEDIA_TYPE
 from ecg_core.errors import EcgError
-from service.access.errors import KeyMissing, KeyRefused, RateLimited, ScopeMissing
-from service.access.guards import Guard
 from service.access.keys import Scope
-from service.errors import (
+from service.api.guards import Guard
+from service.api.intake.fhir_fields import FHIR_FIELDS
+from service.api.problems import (
     INTERNAL_ERROR,
     PROBLEM_TYPES,
     ProblemType,
     http_problem_type,
     problem_type,
 )
+from service.errors import InvalidParameter, KeyMissing, KeyRefused, RateLimited, ScopeMissing
 
 _TITLE = "CardioQuery"
 _DESCRIPTION = (
@@ -55,7 +57,7 @@ DIAGNOSE_BODY: dict[str, Any] = {
                         "minItems": 1,
                         "items": {"type": "string", "format": "binary"},
                         "description": "One recording: a WFDB pair (`.hea` with its `.dat` or "
-                        "`.mat`), a `.zip` of one, or one `.csv`.",
+                        "`.mat`), a DICOM ECG, an EDF file, one `.csv`, or a `.zip` of one.",
                     },
                     "queries": {
                         "type": "array",
@@ -91,8 +93,30 @@ DIAGNOSE_BODY: dict[str, Any] = {
                         "recording that lacks leads is refused. Limb leads that others give are "
                         "derived.",
                     },
+                    "fhir_subject": {
+                        "type": "string",
+                        "description": "Whose recording it is, for an answer in FHIR: a reference "
+                        "to a patient or a group.",
+                        "example": "Patient/example",
+                    },
+                    "fhir_encounter": {
+                        "type": "string",
+                        "description": "A reference to an encounter, for an answer in FHIR.",
+                        "example": "Encounter/example",
+                    },
+                    "fhir_effective": {
+                        "type": "string",
+                        "format": "date-time",
+                        "description": "When it was recorded, with its zone, for an answer in "
+                        "FHIR. Never taken from the file.",
+                    },
                 },
-            }
+            },
+            # A part each. Without it, Swagger UI joins them by commas, and so makes one query.
+            "encoding": {
+                "recording": {"style": "form", "explode": True},
+                "queries": {"style": "form", "explode": True},
+            },
         }
     },
 }
@@ -100,11 +124,30 @@ BATCH_BODY: dict[str, Any] = deepcopy(DIAGNOSE_BODY)
 _batch_form = BATCH_BODY["content"]["multipart/form-data"]["schema"]["properties"]
 _batch_form["recording"]["description"] = (
     "One `.zip` of all recordings, or the files of all of them: each `.hea` with the signal file "
-    "of the same name in the same folder, each `.csv` and, among other files, each `.zip` is one "
-    "recording. File names may hold folders."
+    "of the same name in the same folder, each other file and, among other files, each `.zip` is "
+    "one recording. File names may hold folders."
 )
-# The other form of a batch's answer; JSON is described by its model.
-BATCH_LINES: dict[str, Any] = {
+for _field in FHIR_FIELDS:
+    del _batch_form[_field]
+_FHIR_BUNDLE: dict[str, Any] = {
+    "schema": {
+        "type": "object",
+        "required": ["resourceType", "type", "entry"],
+        "properties": {
+            "resourceType": {"const": "Bundle"},
+            "type": {"const": "collection"},
+            "entry": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+        },
+        "externalDocs": {"url": "http://hl7.org/fhir/R4/bundle.html"},
+    }
+}
+# Other forms of the answer; JSON is described by its model.
+DIAGNOSE_ANSWERS: dict[str, Any] = {
+    "description": "Findings in order; in FHIR R4 a bundle of a device, a report, measurements and "
+    "an observation for each finding.",
+    "content": {FHIR_MEDIA_TYPE: _FHIR_BUNDLE},
+}
+BATCH_ANSWERS: dict[str, Any] = {
     "description": "One answer for each recording, in order; as NDJSON a `BatchItem` a line as "
     "soon as it is there, and a `BatchEnd` as the last line: without it, the answer broke off.",
     "content": {
@@ -115,7 +158,8 @@ BATCH_LINES: dict[str, Any] = {
                     {"$ref": _SCHEMAS.format(model="BatchEnd")},
                 ]
             }
-        }
+        },
+        FHIR_MEDIA_TYPE: _FHIR_BUNDLE,
     },
 }
 NEW_CONDITION_BODY: dict[str, Any] = {
@@ -135,19 +179,21 @@ CONDITION_LINKS: dict[str, Any] = {
 def problems(*errors: type[EcgError] | int) -> dict[int | str, dict[str, Any]]:
     """The responses of a route that can end in these errors, or in these plain HTTP statuses."""
     by_status: dict[int, list[ProblemType]] = defaultdict(list)
-    for error in errors:
+    # Every route refuses a query string that it does not know.
+    for error in (*errors, InvalidParameter):
         kind = http_problem_type(error) if isinstance(error, int) else problem_type(error)
         by_status[kind.status].append(kind)
     by_status[INTERNAL_ERROR.status].append(INTERNAL_ERROR)
     return {status: _response(kinds) for status, kinds in sorted(by_status.items())}
 
 
-def describe(app: FastAPI, guards: Guards) -> None:
+def describe(app: FastAPI, guards: Guards, *, keyed: bool) -> None:
     """Let the app's OpenAPI show every error as problem+json, and what each route asks for.
 
     Args:
-        app: The application; its `state.access` says whether keys are asked for.
+        app: The application.
         guards: The guard of each path and method.
+        keyed: Whether keys are asked for.
     """
 
     def openapi() -> dict[str, Any]:
@@ -155,7 +201,6 @@ def describe(app: FastAPI, guards: Guards) -> None:
             schema = get_openapi(
                 title=_TITLE, version=app.version, description=_DESCRIPTION, routes=app.routes
             )
-            keyed = app.state.access.asks_for_keys
             app.openapi_schema = _with_access(_with_problems(schema), guards, keyed=keyed)
         return app.openapi_schema
 

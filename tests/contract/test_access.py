@@ -10,16 +10,16 @@ from starlette.testclient import TestClient
 
 from ecg_core.readers import UploadedFile
 from service.access import key_file
-from service.access.guards import guards_of
 from service.access.key_file import read_key_ring
 from service.access.keys import PlainKey, Scope, new_key
+from service.api.guards import guards_of
 from service.api.routes import ROUTERS
 from service.app import create_app
 from service.settings import Settings
-from tests.access_fixtures import bearer, make_keys, make_record, write_keys
-from tests.builders import make_csv, make_wfdb
-from tests.contract.conftest import ClientMaker
-from tests.service_fixtures import as_upload
+from tests.support.clients import HERE, ClientMaker
+from tests.support.keys import bearer, make_keys, make_record, write_keys
+from tests.support.recordings import make_csv, make_wfdb
+from tests.support.service import as_upload
 
 GUARDS = guards_of(ROUTERS)
 GUARDED = sorted(key for key, guard in GUARDS.items() if guard.any_of)
@@ -53,7 +53,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
         api_keys_file=folder / "keys.json",
         audit_log=str(folder / "audit.log"),
     )
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    with TestClient(create_app(settings), HERE, raise_server_exceptions=False) as client:
         yield Keyed(client, keys, folder)
 
 
@@ -167,7 +167,10 @@ def test_an_expired_or_revoked_key_is_refused_and_a_change_needs_no_restart(
         assert refused.json()["type"] == "urn:cardioquery:problem:key-refused"
     write_keys(path, make_record(key))
     assert client.get("/model", headers=bearer(key)).status_code == 200
-    lines = [json.loads(line) for line in (tmp_path / "audit.log").read_text().splitlines()]
+    written = [json.loads(line) for line in (tmp_path / "audit.log").read_text().splitlines()]
+    lines = [line for line in written if line["event"] == "access"]
+    changes = [line["event"] for line in written if line["event"] != "access"]
+    assert changes == ["key_revoked", "key_changed", "key_changed"]
     reasons = [line.get("refusal") for line in lines]
     assert reasons == [None, "key_revoked", "key_expired", None]
     assert {line["key_id"] for line in lines} == {key.id}
@@ -267,7 +270,9 @@ def test_anonymous_callers_can_be_limited_by_address(make_client: ClientMaker) -
 
 def test_the_audit_log_says_who_registered_and_removed_what_and_no_text(keyed: Keyed) -> None:
     headers = bearer(keyed.keys[Scope.QUERIES_WRITE])
-    made = keyed.client.post("/queries", json={"text": "zebrafish stripes sign"}, headers=headers)
+    made = keyed.client.post(
+        "/queries", json={"text": "T waves like zebrafish stripes"}, headers=headers
+    )
     keyed.client.delete(f"/queries/{made.json()['id']}", headers=headers)
     added, removed = [json.loads(line) for line in keyed.audit.read_text().splitlines()][-2:]
     assert (added["method"], added["status"]) == ("POST", 201)

@@ -3,6 +3,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import PurePosixPath
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,18 +13,15 @@ import api_schemas as wire
 from ecg_core.errors import InferenceFailed
 from ecg_core.leads import LEADS
 from ecg_core.readers import UploadedFile
-from tests.builders import make_csv, make_recording, make_wfdb, make_wfdb_zip, make_zip
-from tests.contract.conftest import ClientMaker, load_with_gate
-from tests.contract.test_problems import codes, problem
-from tests.service_fixtures import Gate, as_upload
+from tests.support.answers import codes, in_folder, problem, zipped
+from tests.support.clients import ClientMaker, load_with_gate
+from tests.support.doubtful import samples_of, wfdb
+from tests.support.recordings import make_csv, make_recording, make_wfdb, make_wfdb_zip, make_zip
+from tests.support.service import Gate, as_upload
 
 QUERIES = ["atrial fibrillation", "LBBB", "no inferior infarction", "broad notched waves"]
 LINES = {"accept": "application/x-ndjson"}
 RATES_BPM = (50.0, 75.0, 100.0, 150.0)
-
-
-def in_folder(folder: str, files: Sequence[UploadedFile]) -> list[UploadedFile]:
-    return [UploadedFile(f"{folder}/{file.name}", file.content) for file in files]
 
 
 def several(count: int = 4) -> dict[str, list[UploadedFile]]:
@@ -32,16 +30,6 @@ def several(count: int = 4) -> dict[str, list[UploadedFile]]:
         f"p{number}": make_wfdb(make_recording(heart_rate_bpm=RATES_BPM[number % 4]))
         for number in range(count)
     }
-
-
-def zipped(recordings: dict[str, list[UploadedFile]]) -> UploadedFile:
-    return make_zip(
-        {
-            f"{folder}/{file.name}": file.content
-            for folder, files in recordings.items()
-            for file in files
-        }
-    )
 
 
 def send(
@@ -150,6 +138,19 @@ def test_a_bad_recording_is_told_in_its_place_and_harms_no_other(client: TestCli
     assert answer.items[0].diagnosis.findings == answer.items[6].diagnosis.findings
 
 
+def test_leads_in_two_signal_files_are_read_beside_other_recordings(client: TestClient) -> None:
+    header, (limb, chest) = wfdb(samples_of(Random(1)), split=6)
+    split = [UploadedFile("a.hea", header.encode()), UploadedFile("a.dat", limb)]
+    split.append(UploadedFile("a2.dat", chest))
+    response = send(client, [*split[::-1], *make_wfdb()], queries=["LBBB"])
+    items = {item["name"]: item for item in response.json()["items"]}
+    assert {name: item["status"] for name, item in items.items()} == {
+        "a.hea": 200,
+        "record.hea": 200,
+    }
+    assert essence(items["a.hea"]["diagnosis"]) == alone(client, split, queries=["LBBB"])
+
+
 def test_a_damaged_file_in_the_zip_harms_no_other(client: TestClient) -> None:
     recordings = several(3)
     archive = zipped(recordings)
@@ -212,12 +213,12 @@ def test_too_many_bytes_refuse_the_batch(make_client: ClientMaker) -> None:
     bomb = make_zip({f"{n}.csv": b"0" * 900_000 for n in range(2)})
     found = problem(send(client, [bomb]), 413, "recording-too-large")
     assert codes(found) == [("archive_refused", None)]
-    assert client.app.state.upload_budget.held_bytes == 0  # type: ignore[attr-defined]
+    assert client.app.state.service.upload_budget.held_bytes == 0  # type: ignore[attr-defined]
 
 
 def test_the_upload_is_let_go_when_the_answer_is_over(client: TestClient) -> None:
     send(client, [zipped(several(2))], LINES, queries=["LBBB"])
-    assert client.app.state.upload_budget.held_bytes == 0  # type: ignore[attr-defined]
+    assert client.app.state.service.upload_budget.held_bytes == 0  # type: ignore[attr-defined]
 
 
 def test_recordings_are_counted(make_client: ClientMaker) -> None:
@@ -298,7 +299,7 @@ def test_a_batch_leaves_room_for_single_requests(make_client: ClientMaker) -> No
     first.start()
     assert gate.reached.wait(60)
     second.start()
-    workers = client.app.state.runtime.workers  # type: ignore[attr-defined]
+    workers = client.app.state.service.runtime.workers  # type: ignore[attr-defined]
     while not workers.full:
         time.sleep(0.01)
     gate.open()

@@ -2,11 +2,13 @@ import pytest
 from starlette.testclient import TestClient
 
 import api_schemas as wire
+from cardioquery.demo.simulator import simulate
 from ecg_core.leads import LEADS
 from ecg_core.readers import UploadedFile
+from ecg_core.recording import Recording
 from service.settings import Settings
-from tests.builders import make_recording, make_wfdb, make_wfdb_zip
-from tests.service_fixtures import as_upload, make_csv_bytes
+from tests.support.recordings import make_csv, make_recording, make_wfdb, make_wfdb_zip
+from tests.support.service import as_upload, make_csv_bytes
 
 RECORDING = make_recording()
 QUERIES = ["atrial fibrillation", "LBBB", "acute inferior STEMI", "broad notched waves"]
@@ -82,6 +84,25 @@ def test_without_queries_every_registered_condition_is_ranked(client: TestClient
     assert len(names) == len(diagnosis.findings)
 
 
+def test_the_list_that_nobody_asked_for_says_which_findings_were_trained(
+    client: TestClient,
+) -> None:
+    trained = set(client.get("/model").json()["trained_conditions"])
+    findings = diagnose(client).findings
+    assert {f.condition_id for f in findings if f.trained} == trained
+    assert all(f.trained is not None and f.group for f in findings)
+    in_order = [f.trained for f in findings if f.answerable]
+    assert in_order == sorted(in_order, reverse=True)
+    rated = [f for f in findings if f.base_rate is not None]
+    assert all(f.lift == pytest.approx(f.probability / f.base_rate) for f in rated)
+    assert all(f.lift is None for f in findings if f.base_rate is None)
+
+
+def test_what_names_no_condition_is_neither_trained_nor_untrained(client: TestClient) -> None:
+    (finding,) = diagnose(client, queries=["QTc over 480 ms"]).findings
+    assert (finding.trained, finding.group, finding.base_rate, finding.lift) == (None,) * 4
+
+
 def test_top_k_returns_the_most_probable(client: TestClient) -> None:
     everything = diagnose(client).findings
     assert diagnose(client, top_k="3").findings == everything[:3]
@@ -97,7 +118,7 @@ def test_other_queries_change_no_probability(client: TestClient) -> None:
 
 
 def test_thousands_of_queries_change_no_probability(client: TestClient) -> None:
-    client_settings: Settings = client.app.state.settings  # type: ignore[attr-defined]
+    client_settings: Settings = client.app.state.service.settings  # type: ignore[attr-defined]
     known = [f"{name}{spaces}" for name in QUERIES[:3] for spaces in (" " * n for n in range(900))]
     assert len(known) < client_settings.max_queries
     together = by_query(diagnose(client, queries=known))
@@ -170,6 +191,31 @@ def test_missing_leads_are_scored_if_allowed_and_told(client: TestClient) -> Non
     answer = diagnose(client, *files, queries=QUERIES, allow_missing_leads="true")
     assert [w.lead for w in answer.warnings if w.code == "missing_lead"] == ["V3"]
     assert any(step.startswith("derived aVR") for step in answer.preprocessing)
+
+
+@pytest.mark.parametrize(
+    ("leads", "answered"),
+    [
+        (("I", "II"), {0, 2, 4}),
+        (("II",), {0, 4}),
+        (tuple(x for x in LEADS if x != "V3"), {*range(5)}),
+    ],
+)
+def test_without_a_lead_only_what_validation_allowed_is_answered(
+    client: TestClient, leads: tuple[str, ...], answered: set[int]
+) -> None:
+    """The shipped bundle's `lead_sets`; what is measured needs the leads it is measured in."""
+    asked = ["atrial fibrillation", "anteroseptal myocardial infarction", "no LBBB",
+             "ST elevation in V2", "heart rate above 87"]  # fmt: skip
+    whole = simulate()
+    rows = [whole.leads.index(lead) for lead in leads]
+    part = Recording(whole.samples_mv[rows], leads, whole.sampling_rate_hz, "csv")
+    answer = diagnose(client, *make_csv(part), queries=asked, allow_missing_leads="true")
+    found = {f.query: f for f in answer.findings}
+    assert {n for n, query in enumerate(asked) if found[query].answerable} == answered
+    reasons = {found[query].reason for n, query in enumerate(asked) if n not in answered}
+    assert reasons <= {"missing_leads"}
+    assert {n for n, query in enumerate(asked) if found[query].calibrated} == answered & {0, 1, 2}
 
 
 def test_a_long_recording_is_scored_over_windows(client: TestClient) -> None:

@@ -5,21 +5,21 @@ import pytest
 from starlette.testclient import TestClient
 
 from api_schemas import PROBLEM_MEDIA_TYPE
-from service.errors import PROBLEM_TYPES
+from service.api.problems import PROBLEM_TYPES
 
 # What api.md says each route answers.
 REFUSALS = {401, 403, 429}
 STATUSES = {
-    ("post", "/diagnose"): {200, 400, 408, 409, 413, 415, 422, 500, 503, 504, *REFUSALS},
-    ("post", "/diagnose/batch"): {200, 400, 408, 409, 413, 415, 422, 500, 503, 504, *REFUSALS},
+    ("post", "/diagnose"): {200, 400, 408, 413, 415, 422, 500, 503, 504, *REFUSALS},
+    ("post", "/diagnose/batch"): {200, 400, 408, 413, 415, 422, 500, 503, 504, *REFUSALS},
     ("post", "/queries"): {200, 201, 400, 408, 409, 413, 415, 422, 500, 503, 504, *REFUSALS},
     ("get", "/queries"): {200, 422, 500, 503, *REFUSALS},
-    ("get", "/queries/{condition_id}"): {200, 404, 500, 503, *REFUSALS},
-    ("delete", "/queries/{condition_id}"): {204, 404, 409, 500, 503, *REFUSALS},
-    ("get", "/model"): {200, 500, 503, *REFUSALS},
-    ("get", "/healthz"): {200, 500},
+    ("get", "/queries/{condition_id}"): {200, 404, 422, 500, 503, *REFUSALS},
+    ("delete", "/queries/{condition_id}"): {204, 404, 409, 422, 500, 503, *REFUSALS},
+    ("get", "/model"): {200, 422, 500, 503, *REFUSALS},
+    ("get", "/healthz"): {200, 422, 500},
     ("get", "/readyz"): {200, 422, 500, 503},
-    ("get", "/metrics"): {200, 500, *REFUSALS},
+    ("get", "/metrics"): {200, 422, 500, *REFUSALS},
 }
 
 
@@ -67,14 +67,16 @@ def test_the_form_of_an_upload_is_described(schema: dict[str, Any]) -> None:
     form = body["content"]["multipart/form-data"]["schema"]
     assert set(form["properties"]) == {
         "recording", "queries", "top_k", "sampling_rate_hz", "units", "lead_order",
-        "allow_missing_leads",
+        "allow_missing_leads", "fhir_subject", "fhir_encounter", "fhir_effective",
     }  # fmt: skip
 
 
 def test_both_forms_of_a_batchs_answer_are_described(schema: dict[str, Any]) -> None:
     operation = operations(schema)[("post", "/diagnose/batch")]
     content = operation["responses"]["200"]["content"]
-    assert set(content) == {"application/json", "application/x-ndjson"}
+    assert set(content) == {
+        "application/json", "application/x-ndjson", "application/fhir+json",
+    }  # fmt: skip
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
     assert "zip" in form["recording"]["description"]
     assert set(form) == {
@@ -110,3 +112,18 @@ def test_the_docs_page_is_there_and_loads_nothing_from_elsewhere(client: TestCli
     assert "script-src 'self';" in policy
     assert "default-src 'none'" in policy
     assert 'url: "openapi.json"' in client.get("/docs/start.js").text
+
+
+@pytest.mark.parametrize("path", ["/diagnose", "/diagnose/batch"])
+def test_fhir_is_described_beside_json(schema: dict[str, Any], path: str) -> None:
+    answers = operations(schema)[("post", path)]["responses"]["200"]["content"]
+    assert answers["application/fhir+json"]["schema"]["properties"]["resourceType"] == {
+        "const": "Bundle"
+    }
+    assert answers["application/json"]["schema"]["$ref"].startswith("#/components/schemas/")
+
+
+def test_a_batch_has_no_field_of_one_recording(schema: dict[str, Any]) -> None:
+    body = operations(schema)[("post", "/diagnose/batch")]["requestBody"]
+    form = body["content"]["multipart/form-data"]["schema"]
+    assert not [field for field in form["properties"] if field.startswith("fhir")]

@@ -4,10 +4,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from ecg_core.readers import UploadedFile
-from service.telemetry import JsonFormatter
-from tests.builders import make_wfdb
-from tests.contract.conftest import ClientMaker, load_with_gate
-from tests.service_fixtures import Gate, as_upload
+from service.observability.logs import JsonFormatter
+from tests.support.clients import ClientMaker, load_with_gate
+from tests.support.recordings import make_wfdb
+from tests.support.service import Gate, as_upload
 
 SECRETS = ("Mustermann", "19420317", "zebrafish")
 
@@ -48,7 +48,7 @@ def test_an_answered_request_leaves_nothing_about_the_patient(
     client: TestClient, lines: list[str]
 ) -> None:
     response = client.post(
-        "/diagnose?patient=Mustermann",
+        "/diagnose",
         files=as_upload(patients_files()),
         data={"queries": ["zebrafish stripes sign"]},
     )
@@ -60,6 +60,21 @@ def test_an_answered_request_leaves_nothing_about_the_patient(
     assert len(lines) >= 1
 
 
+def test_a_fhir_answer_holds_nothing_of_the_file_and_leaves_nothing_behind(
+    client: TestClient, lines: list[str]
+) -> None:
+    response = client.post(
+        "/diagnose",
+        files=as_upload(patients_files()),
+        data={"queries": ["LBBB"], "fhir_subject": "Patient/zebrafish"},
+        headers={"accept": "application/fhir+json"},
+    )
+    assert response.status_code == 200, response.text
+    told = response.text.replace('"Patient/zebrafish"', "")
+    assert_no_secret(told, str(response.headers), client.get("/metrics").text, *lines)
+    assert told != response.text
+
+
 @pytest.mark.parametrize(
     ("name", "queries", "fields"),
     [
@@ -67,6 +82,11 @@ def test_an_answered_request_leaves_nothing_about_the_patient(
         ("mustermann_19420317.dat", ["zebrafish"], {}),
         ("mustermann.csv", ["zebrafish " * 100, "no zebrafish or no zebrafish"], {}),
         ("mustermann.csv", ["zebrafish\x00"], {"Mustermann": "19420317", "units": "zebrafish"}),
+        (
+            "mustermann.csv",
+            ["zebrafish"],
+            {"fhir_subject": "Mustermann", "fhir_effective": "19420317"},
+        ),
     ],
 )
 def test_a_refusal_repeats_nothing(

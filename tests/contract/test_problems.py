@@ -6,29 +6,15 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from api_schemas import PROBLEM_MEDIA_TYPE, Problem
 from ecg_core.leads import LEADS
 from ecg_core.readers import UploadedFile
-from service.runtime import RuntimeLoader
-from tests.builders import edit_header, make_recording, make_wfdb
-from tests.contract.conftest import ClientMaker, load_with_gate
-from tests.service_fixtures import Gate, as_upload
+from service.runtime.assembly import RuntimeLoader
+from tests.support.answers import codes, problem
+from tests.support.clients import ClientMaker, load_with_gate
+from tests.support.recordings import edit_header, make_recording, make_wfdb
+from tests.support.service import Gate, as_upload
 
 JSON = {"content-type": "application/json"}
-
-
-def problem(response: Any, status: int, slug: str) -> Problem:
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == PROBLEM_MEDIA_TYPE
-    found = Problem.model_validate_json(response.content)
-    assert found.type == f"urn:cardioquery:problem:{slug}"
-    assert found.status == status
-    assert found.request_id == response.headers["x-request-id"]
-    return found
-
-
-def codes(found: Problem) -> list[tuple[str, str | None]]:
-    return [(error.code, error.lead or error.field) for error in found.errors or []]
 
 
 def send(
@@ -187,6 +173,34 @@ def test_422_a_query_string_that_makes_no_sense(client: TestClient, query: str) 
     assert codes(found) == [("invalid_parameter", query.split("=")[0])]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/diagnose"),
+        ("POST", "/diagnose/batch"),
+        ("POST", "/queries"),
+        ("GET", "/queries"),
+        ("GET", "/queries/lbbb"),
+        ("DELETE", "/queries/lbbb"),
+        ("GET", "/model"),
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+        ("GET", "/metrics"),
+    ],
+)
+def test_422_a_query_string_that_the_route_does_not_know(
+    client: TestClient, method: str, path: str
+) -> None:
+    response = client.request(method, path, params={"units": "uV John Doe"})
+    assert codes(problem(response, 422, "invalid-parameter")) == [("invalid_parameter", None)]
+    assert "John" not in response.text
+
+
+def test_422_a_parameter_of_the_query_string_given_twice(client: TestClient) -> None:
+    found = problem(client.get("/queries?limit=1&limit=2"), 422, "invalid-parameter")
+    assert codes(found) == [("invalid_parameter", "limit")]
+
+
 def test_500_a_failed_inference_says_nothing_more(
     make_client: ClientMaker, failing_load: RuntimeLoader
 ) -> None:
@@ -225,7 +239,7 @@ def test_503_the_queue_is_full_and_the_others_are_answered(make_client: ClientMa
 
 def test_503_the_store_does_not_answer(client: TestClient, make_client: ClientMaker) -> None:
     other = make_client()
-    other.app.state.runtime.store.close()  # type: ignore[attr-defined]
+    other.app.state.service.runtime.store.close()  # type: ignore[attr-defined]
     for response in (
         other.get("/readyz"),
         other.post("/queries", json={"text": "T waves like a tent"}),
@@ -239,13 +253,13 @@ def test_503_the_store_does_not_answer(client: TestClient, make_client: ClientMa
 
 def test_503_before_the_model_is_there(make_client: ClientMaker) -> None:
     client = make_client()
-    client.app.state.runtime.close()  # type: ignore[attr-defined]
-    runtime = client.app.state.runtime  # type: ignore[attr-defined]
-    client.app.state.runtime = None  # type: ignore[attr-defined]
+    client.app.state.service.runtime.close()  # type: ignore[attr-defined]
+    runtime = client.app.state.service.runtime  # type: ignore[attr-defined]
+    client.app.state.service.runtime = None  # type: ignore[attr-defined]
     for response in (client.get("/readyz"), client.get("/model"), send(client)):
         problem(response, 503, "model-not-ready")
     assert client.get("/healthz").status_code == 200
-    client.app.state.runtime = runtime  # type: ignore[attr-defined]
+    client.app.state.service.runtime = runtime  # type: ignore[attr-defined]
 
 
 def test_504_the_deadline_passed_and_the_next_is_answered(make_client: ClientMaker) -> None:

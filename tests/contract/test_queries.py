@@ -4,10 +4,10 @@ import pytest
 from starlette.testclient import TestClient
 
 import api_schemas as wire
-from tests.builders import make_wfdb
-from tests.contract.conftest import ClientMaker
-from tests.contract.test_problems import codes, problem
-from tests.service_fixtures import as_upload
+from tests.support.answers import codes, problem
+from tests.support.clients import ClientMaker
+from tests.support.recordings import make_wfdb
+from tests.support.service import as_upload
 
 NEW = {
     "text": "T waves tall and pointed like a tent",
@@ -46,6 +46,22 @@ def test_a_new_condition_is_stored_and_ranked_from_then_on(own: TestClient) -> N
     assert set(after) - before == {"Steeple T waves"}
     assert after["Steeple T waves"].condition_id == made.id
     assert not after["Steeple T waves"].calibrated
+    assert (made.trained, made.group, made.base_rate) == (False, None, None)
+    assert after["Steeple T waves"].trained is False
+
+
+def test_every_condition_says_whether_the_model_was_trained_on_it(client: TestClient) -> None:
+    trained = set(client.get("/model").json()["trained_conditions"])
+    said = {}
+    cursor: str | None = ""
+    while cursor is not None:
+        page = client.get(
+            "/queries", params={"limit": 100} | ({"cursor": cursor} if cursor else {})
+        )
+        said |= {one["id"]: one["trained"] for one in page.json()["conditions"]}
+        cursor = page.json()["next_cursor"]
+    assert trained < set(said)
+    assert all(said[name] is (name in trained) for name in said)
 
 
 def test_the_same_text_again_gives_the_one_that_exists(own: TestClient) -> None:
@@ -70,13 +86,6 @@ def test_a_text_of_the_catalogue_gives_the_built_in_condition(own: TestClient) -
     assert response.json()["id"] == "atrial-fibrillation"
     assert response.json()["built_in"] is True
     assert response.json()["created_at"] is None
-
-
-def test_a_name_of_the_catalogue_may_be_given_to_something_else(own: TestClient) -> None:
-    response = own.post("/queries", json=NEW | {"name": "sinus rhythm"})
-    assert response.status_code == 201
-    (finding,) = asked(own, "sinus rhythm")
-    assert finding.condition_id == "sinus-rhythm"
 
 
 def test_a_condition_outlives_a_restart_and_can_be_removed(make_client: ClientMaker) -> None:
@@ -151,5 +160,5 @@ def test_a_json_that_is_no_object_is_refused(client: TestClient, body: str) -> N
 def test_too_many_conditions_are_refused(make_client: ClientMaker) -> None:
     client = make_client(max_registered_conditions=1)
     assert client.post("/queries", json=NEW).status_code == 201
-    found = problem(client.post("/queries", json={"text": "one more wave"}), 422, "invalid-query")
+    found = problem(client.post("/queries", json={"text": "one more T wave"}), 422, "invalid-query")
     assert codes(found) == [("too_many_queries", None)]

@@ -1,21 +1,13 @@
 """Apps with the shipped bundle on a real Redis: what its failures do to answers."""
 
-import time
 from collections.abc import Callable
 
 import pytest
 from starlette.testclient import TestClient
 
-from tests.builders import make_wfdb
-from tests.contract.conftest import ClientMaker
-from tests.contract.test_problems import problem
-from tests.redis_fixtures import RedisServer, RedisStarter
-from tests.service_fixtures import as_upload
-
-NEW = {"text": "T waves tall and pointed like a tent", "name": "Steeple T waves"}
-OTHER = {"text": "delta waves in the right leads", "name": "Right delta waves"}
-QUERIES = ["atrial flutter", "LBBB", "a wave like a camel's hump", "no pacemaker rhythm"]
-PATIENCE_S = 60.0
+from tests.support.answers import NEW, OTHER, QUERIES, findings, metric, problem, until_ready
+from tests.support.clients import ClientMaker
+from tests.support.redis import RedisServer, RedisStarter
 
 Maker = Callable[..., TestClient]
 
@@ -28,27 +20,6 @@ def make_replica(make_client: ClientMaker) -> Maker:
         return make_client(redis_url=server.url, **options)
 
     return make
-
-
-def findings(client: TestClient, *queries: str) -> dict[str, float]:
-    """Probabilities by query; the diagnosis must succeed."""
-    data = {"queries": list(queries)}
-    response = client.post("/diagnose", files=as_upload(make_wfdb()), data=data)
-    assert response.status_code == 200, response.text
-    return {found["query"]: found["probability"] for found in response.json()["findings"]}
-
-
-def metric(client: TestClient, name: str) -> float:
-    lines = client.get("/metrics").text.splitlines()
-    return next(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
-
-
-def until_ready(client: TestClient) -> None:
-    """Redis is tried again a second after it failed."""
-    end = time.monotonic() + PATIENCE_S
-    while client.get("/readyz").status_code != 200:
-        assert time.monotonic() < end, "not ready again"
-        time.sleep(0.1)
 
 
 def test_replicas_share_conditions_from_one_request_to_the_next(
@@ -176,7 +147,8 @@ def test_a_full_redis_refuses_conditions_and_still_answers(
     with server.client() as redis:
         redis.config_set("maxmemory", 1)
     assert client.post("/queries", json=OTHER).status_code == 503
-    assert "some new words" in findings(client, "some new words")
+    new = "T waves like some new hump"
+    assert new in findings(client, new)
     assert findings(client) == before
     assert client.get("/readyz").status_code == 200
     assert metric(client, 'cardioquery_redis_errors_total{operation="embeddings_write"}') == 1
@@ -187,7 +159,7 @@ def test_what_was_asked_stands_in_no_key_of_redis(
     redis_server: RedisServer, make_replica: Maker
 ) -> None:
     client = make_replica(redis_server)
-    findings(client, "camel hump of John Doe")
+    findings(client, "T waves like the camel hump of John Doe")
     with redis_server.client() as redis:
         assert not any(b"camel" in key or b"Doe" in key for key in redis.scan_iter())
         assert not any(b"Doe" in redis.dump(key) for key in redis.keys("cardioquery:embedding:*"))

@@ -21,11 +21,11 @@ from ecg_core.reference import (
     Reference,
     reference_histogram,
 )
-from service.queries.store import StoreUnavailable
+from service.errors import StoreUnavailable
 from service.settings import Settings
-from tests.builders import make_wfdb
-from tests.contract.conftest import ClientMaker
-from tests.service_fixtures import as_upload
+from tests.support.clients import ClientMaker
+from tests.support.recordings import make_wfdb
+from tests.support.service import as_upload
 
 
 def test_the_model_card_says_what_answers(client: TestClient) -> None:
@@ -50,7 +50,7 @@ def test_metrics_count_what_happened(make_client: ClientMaker) -> None:
     client = make_client()
     upload = as_upload(make_wfdb())
     for _ in range(2):
-        client.post("/diagnose", files=upload, data={"queries": ["AFib", "a strange new wave"]})
+        client.post("/diagnose", files=upload, data={"queries": ["AFib", "a strange heartbeat"]})
     client.post("/diagnose", files=upload, data={"queries": [""]})
     text = client.get("/metrics").text
     for line in (
@@ -73,7 +73,7 @@ def test_metrics_count_what_happened(make_client: ClientMaker) -> None:
         "cardioquery_build_info{",
     ):
         assert line in text
-    # The warm-up embeds one free text; the strange wave is embedded once.
+    # The warm-up embeds one free text; the strange heartbeat is embedded once.
     assert 'cardioquery_query_embeddings_total{result="miss"} 2.0' in text
 
 

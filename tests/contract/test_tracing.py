@@ -9,17 +9,16 @@ import pytest
 from starlette.testclient import TestClient
 
 from ecg_core.readers import UploadedFile
-from service.runtime import RuntimeLoader
-from service.settings import Settings
-from service.tracing.choice import TracingUnavailable, make_tracer
-from tests.builders import make_wfdb, make_zip
-from tests.contract.conftest import ClientMaker
-from tests.service_fixtures import as_upload
-from tests.trace_collector import Collector, attributes_of
+from service.errors import TracingUnavailable
+from service.runtime.assembly import RuntimeLoader
+from tests.support.clients import ClientMaker
+from tests.support.recordings import make_wfdb, make_zip
+from tests.support.service import as_upload
+from tests.support.traces import Collector, attributes_of
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = {"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "rojo=1"}
-STAGES = ["queue", "parse", "quality", "embed_queries", "preprocess", "encode", "fuse"]
+STAGES = ["queue", "parse", "quality", "embed_queries", "preprocess", "measure", "encode", "fuse"]
 
 
 @pytest.fixture
@@ -172,17 +171,16 @@ def test_closing_hands_over_what_is_left(
     client = make_client(otlp_endpoint=collector.url)
     client.get("/model")
     assert collector.spans == []
-    client.app.state.tracer.close()  # type: ignore[attr-defined]
+    client.app.state.service.tracer.close()  # type: ignore[attr-defined]
     assert [span.name for span in collector.spans] == ["GET /model"]
 
 
 def test_without_the_extra_the_service_says_what_is_missing(
-    monkeypatch: pytest.MonkeyPatch, client: TestClient
+    monkeypatch: pytest.MonkeyPatch, make_client: ClientMaker
 ) -> None:
-    monkeypatch.setitem(sys.modules, "service.tracing.otlp", None)
-    settings = Settings(otlp_endpoint="http://127.0.0.1:4318")
+    monkeypatch.setitem(sys.modules, "service.observability.tracing.otlp", None)
     with pytest.raises(TracingUnavailable, match=r"cardioquery\[otel\]"):
-        make_tracer(settings, "1", client.app.state.metrics)  # type: ignore[attr-defined]
+        make_client(otlp_endpoint="http://127.0.0.1:4318")
 
 
 def test_without_an_endpoint_the_exporter_is_not_loaded() -> None:

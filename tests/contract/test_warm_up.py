@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from ecg_core.errors import InferenceFailed
-from service.inference.onnx import OnnxEcgEncoder, OnnxFusion, OnnxTextEncoder
-from tests.contract.conftest import ClientMaker
+from service.engine.inference.onnx import OnnxTextEncoder, OnnxTokenEncoder, OnnxTokenFusion
+from tests.support.clients import ClientMaker
 
-PARTS = [(OnnxEcgEncoder, "encode"), (OnnxTextEncoder, "embed"), (OnnxFusion, "logits")]
+PARTS = [(OnnxTokenEncoder, "encode"), (OnnxTextEncoder, "embed"), (OnnxTokenFusion, "logits")]
 
 
 def test_every_part_of_the_model_has_run_before_the_first_request(

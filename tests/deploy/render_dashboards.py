@@ -1,4 +1,4 @@
-"""Draws the dashboard's panels from a live service's data into docs/dashboards: `make dashboards`.
+"""Draws the dashboard's panels from a live service's data: `make dashboards`.
 
 What Grafana would show, drawn by matplotlib: the same queries, titles and units.
 """
@@ -19,7 +19,7 @@ from tests.deploy.dashboard import DASHBOARD, Prometheus, expression
 from tests.deploy.live import live_stack, send_traffic
 from tests.deploy.rows import Row, rows
 
-OUTPUT = DASHBOARD.parents[3] / "docs" / "dashboards"
+OUTPUT = DASHBOARD.parents[3] / "docs" / "operate" / "dashboards"
 RATE_INTERVAL = "15s"
 INCHES_PER_COLUMN = 0.52
 INCHES_PER_LINE = 0.3

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.conftest import free_port, launch
+from tests.support.server import free_port, launch
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 120.0
@@ -25,7 +25,12 @@ class Replica:
     def __init__(self, folder: Path, redis_url: str) -> None:
         self.port = free_port()
         self._folder = folder
-        self._options: dict[str, object] = {"redis_url": redis_url, "log_level": "warning"}
+        self._options: dict[str, object] = {
+            "redis_url": redis_url,
+            "log_level": "warning",
+            # The proxy in front of it is reached from elsewhere.
+            "allow_anonymous": True,
+        }
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

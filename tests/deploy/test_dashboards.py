@@ -105,7 +105,7 @@ def test_the_dashboard_is_for_a_grafana_of_these_days() -> None:
 
 
 def test_every_panel_is_explained_in_the_docs() -> None:
-    page = (ROOT / "docs" / "dashboards.md").read_text()
+    page = (ROOT / "docs" / "operate" / "dashboards.md").read_text()
     assert [panel["title"] for panel in panels() if f"| {panel['title']} |" not in page] == []
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from cardioquery.demo.simulator import csv_of, simulate
 from tests.deploy.replicas import Line, Replica, proxy
-from tests.redis_fixtures import RedisServer, redis_binaries
+from tests.support.redis import RedisServer, redis_binaries
 
 QUERIES = ("atrial fibrillation", "sinus rhythm", "a prolonged QT interval after a drug")
 CONDITION = "delta waves with a short PR interval"
@@ -167,14 +167,14 @@ def test_replica_that_is_cut_off_from_redis_keeps_answering_right(site: Site) ->
                 with load(site) as answers:
                     assert probabilities(asked(two, ())) == expected
                     assert probabilities(asked(two, (new,))) == expected_new
-                    refused = two.post("/queries", json={"text": "not to be lost"})
+                    refused = two.post("/queries", json={"text": "T waves like a camel's hump"})
                     assert refused.status_code == httpx.codes.SERVICE_UNAVAILABLE
                     assert "Retry-After" in refused.headers
-                    later = register(one, "registered while the other was away")
+                    later = register(one, "R waves notched like a church spire in V1")
             finally:
                 site.lines[1].mend()
             assert all(answer.status_code == httpx.codes.OK for answer in answers)
-            assert ranked_within_s(two, "registered while the other was away", 10)
+            assert ranked_within_s(two, "R waves notched like a church spire in V1", 10)
         for condition in (known, later):
             assert one.delete(f"/queries/{condition}").status_code == httpx.codes.NO_CONTENT
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import psutil
 
-from tests.e2e.conftest import Server
+from tests.support.server import Server
 
 _BLOCK = bytes(4096)
 

@@ -11,7 +11,7 @@ import numpy as np
 from ecg_core.leads import LEADS
 from ecg_core.readers import UploadedFile
 from ecg_core.recording import Recording
-from tests.builders import (
+from tests.support.recordings import (
     make_csv,
     make_recording,
     make_wfdb,

@@ -11,7 +11,8 @@ import httpx
 from ecg_core.leads import LEADS
 from ecg_core.readers import UploadedFile
 from ecg_core.recording import Recording
-from tests.builders import edit_header, make_csv, make_wfdb, make_wfdb_zip, make_zip
+from tests.e2e import hostile_devices as devices
+from tests.e2e import hostile_formats as formats
 from tests.e2e.hostile_files import (
     RECORDING,
     Files,
@@ -34,7 +35,10 @@ from tests.e2e.hostile_files import (
     with_header,
     zipped,
 )
-from tests.service_fixtures import as_upload
+from tests.support import hostile_xml
+from tests.support.dicom import SYNTAXES
+from tests.support.recordings import edit_header, make_csv, make_wfdb, make_wfdb_zip, make_zip
+from tests.support.service import as_upload
 
 QUERIES = ["atrial fibrillation", "LBBB", "no sinus rhythm"]
 JSON = {"content-type": "application/json"}
@@ -63,6 +67,13 @@ class Row:
 
 def diagnose(files: Callable[[], Files], data: dict[str, Any], client: httpx.Client) -> Any:
     return client.post("/diagnose", files=as_upload(files()), data={"queries": QUERIES} | data)
+
+
+def diagnose_at_once(files: Callable[[], Files], data: dict[str, Any], client: httpx.Client) -> Any:
+    """The request with its body in one piece: part by part it may be taken for crumbs first."""
+    request = client.build_request("POST", "/diagnose", files=as_upload(files()), data=data)
+    headers = {"Content-Type": request.headers["Content-Type"]}
+    return client.post("/diagnose", content=request.read(), headers=headers)
 
 
 def file_row(
@@ -164,7 +175,7 @@ TIMED = {"time_unit": None, "header": False}
 CSV = [
     file_row("50,000 columns of one name", table("I," * 50_000 + "I\n" + "1," * 50_000 + "1\n"),
              422, "malformed_table"),
-    file_row("one line of 10 MB", table(b"1," * 5_000_000), 422, "malformed_table"),
+    file_row("one line of 10 MB", table(b"1," * 5_000_000), 422, "too_long"),
     file_row("10 MB of quotes", table(b'"' * 10_000_000), 422, "malformed_table"),
     file_row("10 MB of newlines", table(b"\n" * 10_000_000), 422, "malformed_table"),
     file_row("10 MB of digits", table(b"1" * 10_000_000), 422, "malformed_table"),
@@ -228,7 +239,7 @@ ARCHIVES = [
 FORM = [
     file_row("a file of 33 MB", table(b"1,2\n" * 9_000_000), 413),
     file_row("a form field of 2 MB", make_wfdb, 422, "invalid_parameter", units="m" * 2_000_000),
-    file_row("30,000 parts", make_wfdb, 413, queries=["a"] * 30_000),
+    Row("30,000 parts", partial(diagnose_at_once, make_wfdb, {"queries": ["a"] * 30_000}), 413),
     file_row("9 files", lambda: make_wfdb() * 5, 422, "invalid_parameter"),
     file_row("a file name of 100 kB", lambda: renamed("a" * 100_000 + ".hea", "b.dat"), 400),
     file_row("a file name with control characters",
@@ -300,4 +311,48 @@ REST = [
     raw_row("a path that is none", "GET", "/" + "x" * 10_000, 404),
 ]  # fmt: skip
 
-ROWS = [*WFDB, *CSV, *ARCHIVES, *FORM, *ASKED, *REST]
+FORMATS = [
+    *(file_row(f"DICOM, {s}", formats.dicom(s), 200) for s in SYNTAXES),
+    file_row("DICOM that inflates to 600 MB", formats.dicom_bomb, 413, "too_long"),
+    file_row("DICOM, 5,000 sequences deep", formats.dicom_nested, 422, "malformed_file"),
+    file_row("DICOM, 5,000 deep, lengths defined", formats.dicom_nested_in_defined_lengths, 422,
+             "malformed_file"),
+    file_row("DICOM of 1.5 million elements", formats.dicom_of_elements, 422, "malformed_file"),
+    file_row("DICOM of 700,000 items", formats.dicom_of_items, 422, "malformed_file"),
+    file_row("DICOM, length 0xFFFFFFF0", formats.dicom_that_declares_too_much, 422,
+             "malformed_file"),
+    file_row("DICOM of four strips", formats.dicom_of_strips, 422, "leads_not_simultaneous"),
+    file_row("DICOM, ambulatory", formats.ambulatory, 422, "unsupported_content"),
+    file_row("EDF+C", formats.edf, 200),
+    file_row("EDF of 4 TiB", formats.edf_of_terabytes, 422, "malformed_file"),
+    file_row("EDF+D", formats.edf_with_gaps, 422, "unsupported_content"),
+    file_row("EDF, digital range empty", formats.edf_without_a_range, 422, "implausible_gain"),
+]  # fmt: skip
+
+DEVICES = [
+    *(file_row(name, devices.file_of(make), 200) for name, make in devices.SOUND.items()),
+    *(file_row(f"XML, {make.__name__}", devices.document(make), 422, "unsupported_content")
+      for make in (hostile_xml.nested, hostile_xml.wide, hostile_xml.laughing,
+                   hostile_xml.quadratic, hostile_xml.defaulted, hostile_xml.reading_a_file,
+                   hostile_xml.spread_attributes)),
+    file_row("XML, multiplied namespace", devices.document(hostile_xml.multiplied_namespace), 422,
+             "malformed_file"),
+    file_row("XML of something else", devices.document(hostile_xml.wide, "svg"), 415,
+             "unsupported_format"),
+    file_row("Philips, LZW bomb", devices.file_of(devices.lzw_bomb), 422, "malformed_file"),
+    file_row("Philips, 1e30 ms", devices.file_of(devices.philips_that_declares_too_much), 422,
+             "too_long"),
+    file_row("aECG, a lead of 8 million samples", devices.file_of(devices.millions_of_samples),
+             422, "malformed_file"),
+    file_row("MUSE without units", devices.file_of(devices.muse_without_units), 422,
+             "unknown_units"),
+    file_row("MUSE of five leads", devices.file_of(devices.muse_of_five_leads), 422,
+             "missing_lead"),
+    file_row("SCP-ECG of 4e9 samples", devices.file_of(devices.scp_of_billions), 422, "too_long"),
+    file_row("SCP-ECG, tables in circles", devices.file_of(devices.scp_in_circles), 422,
+             "malformed_file"),
+    file_row("SCP-ECG, a bit turned", devices.file_of(devices.scp_with_a_bit_turned), 422,
+             "malformed_file"),
+]  # fmt: skip
+
+ROWS = [*WFDB, *CSV, *FORMATS, *DEVICES, *ARCHIVES, *FORM, *ASKED, *REST]

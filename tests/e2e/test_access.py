@@ -13,10 +13,9 @@ from cardioquery.cli.exits import ExitCode
 from cardioquery.demo.server import running_server
 from cardioquery.demo.simulator import csv_of, simulate
 from service.access.keys import Scope
-from tests.access_fixtures import bearer, make_keys
-from tests.e2e.conftest import ServerStarter
-from tests.e2e.test_cli import run
-from tests.redis_fixtures import RedisStarter
+from tests.support.keys import bearer, make_keys
+from tests.support.redis import RedisStarter
+from tests.support.server import ServerStarter, run
 
 REVOKED_WITHIN_S = 60.0
 
@@ -72,7 +71,10 @@ def test_a_key_from_its_making_to_its_end(url: str, key_file: Path, tmp_path: Pa
 
     audit = key_file.with_name("audit.log").read_text()
     lines = [json.loads(line) for line in audit.splitlines()]
-    outcomes = [(line.get("key_id"), line["status"], line.get("refusal")) for line in lines]
+    changes = [(line["event"], line["key_id"]) for line in lines if line["event"] != "access"]
+    assert changes == [("key_created", key_id), ("key_revoked", key_id)]
+    accesses = [line for line in lines if line["event"] == "access"]
+    outcomes = [(line.get("key_id"), line["status"], line.get("refusal")) for line in accesses]
     assert outcomes[0] == (None, 401, "key_missing")
     assert (key_id, 200, None) in outcomes
     assert (key_id, 403, "scope_missing") in outcomes
@@ -110,9 +112,11 @@ def test_the_address_that_a_caller_claims_is_not_believed(start_server: ServerSt
         claims = ({"X-Forwarded-For": f"192.0.2.{number}"} for number in range(3))
         return [httpx.get(f"{url}/model", headers=claim).status_code for claim in claims]
 
-    plain = start_server(anonymous_rate_limit="1/hour")
+    plain = start_server(anonymous_rate_limit="1/hour", allow_anonymous=True)
     assert statuses(plain.url) == [200, 429, 429]
-    proxied = start_server(anonymous_rate_limit="1/hour", trusted_proxies='["127.0.0.1"]')
+    proxied = start_server(
+        anonymous_rate_limit="1/hour", allow_anonymous=True, trusted_proxies='["127.0.0.1"]'
+    )
     assert statuses(proxied.url) == [200, 200, 200]
 
 

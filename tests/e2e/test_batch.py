@@ -5,9 +5,9 @@ import time
 
 import httpx
 
-from tests.builders import make_recording, make_wfdb, make_zip
-from tests.e2e.conftest import Server, ServerStarter, wait_for
-from tests.service_fixtures import Upload, as_upload
+from tests.support.recordings import make_recording, make_wfdb, make_zip
+from tests.support.server import Server, ServerStarter, wait_for
+from tests.support.service import Upload, as_upload
 
 LINES = {"accept": "application/x-ndjson"}
 QUERIES = ["sinus rhythm", "atrial fibrillation"]

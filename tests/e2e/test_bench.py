@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.load.bench import Plan, measure
-from tests.load.figures import write_figures
-from tests.load.report import tables
-from tests.load.side_by_side import US
+from tests.benchmarks.bench import Plan, measure
+from tests.benchmarks.figures import write_figures
+from tests.benchmarks.report import tables
+from tests.benchmarks.side_by_side import US
 
 pytestmark = pytest.mark.torch
 

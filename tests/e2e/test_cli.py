@@ -1,7 +1,6 @@
 """The command and the client against a real server with the shipped bundle."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from cardioquery import Client, Conflict, InvalidInput, NotFound
 from cardioquery.cli.exits import ExitCode
 from cardioquery.demo.server import running_server
 from cardioquery.demo.simulator import csv_of, simulate
+from tests.support.server import run
 
 TIMEOUT_S = 120.0
 SYNTHETIC = ("synthetic.csv", csv_of(simulate()))
@@ -43,17 +43,6 @@ def table(tmp_path: Path) -> Path:
     path = tmp_path / SYNTHETIC[0]
     path.write_bytes(SYNTHETIC[1])
     return path
-
-
-def run(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "cardioquery", *map(str, arguments)],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
 
 
 def test_command_ranks_queries(url: str, table: Path) -> None:

@@ -1,6 +1,5 @@
 """Clients that lie about lengths, dawdle or hang up; after each the next request is answered."""
 
-import json
 import socket
 import time
 from collections.abc import Iterator
@@ -9,15 +8,15 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from tests.builders import make_wfdb
-from tests.e2e.conftest import Server, wait_for
-from tests.service_fixtures import as_upload
+from tests.support.recordings import make_wfdb
+from tests.support.server import Server, wait_for
+from tests.support.service import as_upload
+from tests.support.sockets import PART, answer, chunked, head_and_body
 
 HEAD = (
     b"POST /diagnose HTTP/1.1\r\nHost: localhost\r\n"
     b"Content-Type: multipart/form-data; boundary=line\r\n"
 )
-PART = b'--line\r\nContent-Disposition: form-data; name="recording"; filename="a.csv"\r\n\r\n'
 MAX_UPLOAD_BYTES = 2_000_000
 # Time-outs of the server are 1.5 s; by the clock on the wall only a hang is told.
 HANG_S = 20.0
@@ -31,33 +30,6 @@ def next_request_is_answered(server: Server) -> Iterator[None]:
             "/diagnose", files=as_upload(make_wfdb()), data={"queries": ["sinus rhythm"]}
         )
     assert response.status_code == 200
-
-
-def head_and_body(connection: socket.socket) -> tuple[bytes, bytes]:
-    received = b""
-    while b"\r\n\r\n" not in received:
-        chunk = connection.recv(65536)
-        assert chunk, "no answer"
-        received += chunk
-    head, body = received.split(b"\r\n\r\n", 1)
-    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
-    length = int(lengths[0].split(b":")[1])
-    while len(body) < length:
-        chunk = connection.recv(65536)
-        assert chunk, "half an answer"
-        body += chunk
-    return head.lower(), body
-
-
-def answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
-    """The response's status and its problem."""
-    head, body = head_and_body(connection)
-    assert b"application/problem+json" in head
-    return int(head.split()[1]), json.loads(body)
-
-
-def chunked(data: bytes) -> bytes:
-    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
 def test_more_than_the_announced_bytes_are_not_read(server: Server) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.builders import make_wfdb
-from tests.e2e.conftest import Server, running
 from tests.e2e.footprint import Footprint
 from tests.e2e.hostile_rows import QUERIES, ROWS, Row
-from tests.service_fixtures import as_upload
+from tests.support.recordings import make_wfdb
+from tests.support.server import Server, running
+from tests.support.service import as_upload
 
 MAX_GROWTH_BYTES = 512 * 1024 * 1024
 # By the clock on the wall only a hang is told, since the machine may be busy.

@@ -14,18 +14,19 @@ import httpx
 import psutil
 import pytest
 
-from tests.builders import make_wfdb
-from tests.bundles import break_bundle, make_bundle, point_to
-from tests.e2e.conftest import START_S, Server, ServerStarter, wait_for
-from tests.service_fixtures import as_upload
+from tests.support.bundles import break_bundle, make_bundle, point_to
+from tests.support.server import (
+    LOAD_QUERIES,
+    START_S,
+    Server,
+    ServerStarter,
+    ask,
+    load_files,
+    wait_for,
+    worker_ids,
+)
 
-QUERIES = ["atrial flutter", "sinus rhythm", "no LBBB"]
-FILES = as_upload(make_wfdb())
 WITHIN_S = START_S
-
-
-def ask(client: httpx.Client) -> httpx.Response:
-    return client.post("/diagnose", files=FILES, data={"queries": QUERIES})
 
 
 def answer_of(response: httpx.Response) -> tuple[str, tuple[float, ...]]:
@@ -33,12 +34,6 @@ def answer_of(response: httpx.Response) -> tuple[str, tuple[float, ...]]:
     body = response.json()
     found = sorted((f["query"], f["probability"]) for f in body["findings"])
     return body["model"]["digest"], tuple(probability for _, probability in found)
-
-
-def worker_ids(server: Server) -> set[int]:
-    """The processes that serve, from the metrics of all of them."""
-    text = httpx.get(f"{server.url}/metrics", timeout=WITHIN_S).text
-    return {int(pid) for pid in re.findall(r'process_cpu_seconds_total\{pid="(\d+)"\}', text)}
 
 
 def metric(server: Server, line: str) -> float:
@@ -156,8 +151,8 @@ def test_what_is_in_flight_or_queued_is_finished_before_the_end(
 ) -> None:
     server = start_server(workers=workers)
     with ThreadPoolExecutor(8) as callers:
-        started = [callers.submit(httpx.post, f"{server.url}/diagnose", files=FILES,
-                                  data={"queries": QUERIES}, timeout=WITHIN_S)
+        started = [callers.submit(httpx.post, f"{server.url}/diagnose", files=load_files(),
+                                  data={"queries": LOAD_QUERIES}, timeout=WITHIN_S)
                    for _ in range(8)]  # fmt: skip
         name = "cardioquery_queue_running"
         wait_for(lambda: metric(server, name) > 0 or any(each.done() for each in started))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import ServerStarter, free_port, launch
 from tests.e2e.under_load import NEW, diagnose, under_load
-from tests.redis_fixtures import RedisStarter
+from tests.support.redis import RedisStarter
+from tests.support.server import ServerStarter, free_port, launch
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
@@ -49,7 +49,7 @@ def test_what_was_acknowledged_outlives_the_death_of_redis_and_of_the_server(
         made = client.post("/queries", json=NEW)
         redis.kill()
         assert made.status_code == 201
-        refused = client.post("/queries", json={"text": "a wave like a camel's hump"})
+        refused = client.post("/queries", json={"text": "T waves like a camel's hump"})
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     server.process.kill()
     server.process.wait()
@@ -64,7 +64,8 @@ def test_workers_of_one_server_share_conditions_at_once(
 ) -> None:
     server = start_server(redis_url=start_redis(*DURABLE).url, workers=2)
     for number in range(4):
-        new = {"text": f"a strange wave of kind {number}", "name": f"Wave {number}"}
+        lead = f"V{number + 1}"
+        new = {"text": f"R waves notched like a spire in {lead}", "name": f"Notched R in {lead}"}
         with server.client() as client:
             assert client.post("/queries", json=new).status_code == 201
         # Each connection may be another worker's.

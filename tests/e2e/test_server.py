@@ -10,9 +10,9 @@ import pytest
 
 import api_schemas as wire
 from ecg_core.leads import LEADS
-from tests.builders import make_recording, make_wfdb
-from tests.e2e.conftest import REPOSITORY, Server, ServerStarter, free_port, launch, wait_for
-from tests.service_fixtures import as_upload
+from tests.support.recordings import make_recording, make_wfdb
+from tests.support.server import REPOSITORY, Server, ServerStarter, free_port, launch, wait_for
+from tests.support.service import as_upload
 
 QUERIES = ["atrial flutter", "sinus rhythm", "inferior myocardial infarction", "no LBBB"]
 
@@ -102,7 +102,7 @@ def test_logs_are_one_json_object_a_line(server: Server) -> None:
 
 def test_nothing_of_training_is_loaded(tmp_path: Path) -> None:
     program = (
-        "import sys, service.app, service.server;"
+        "import sys, service.app, service.processes.server;"
         "print([m for m in ('torch', 'transformers', 'model_training') if m in sys.modules])"
     )
     done = subprocess.run(

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.builders import make_csv, make_recording
-from tests.e2e.conftest import START_S, Server
-from tests.service_fixtures import as_upload
+from tests.support.recordings import make_csv, make_recording
+from tests.support.server import START_S, Server
+from tests.support.service import as_upload
 
 NEW = {"text": "T waves tall and pointed like a tent", "name": "Steeple T waves"}
 # A table, for which the server needs no room on its disk.
@@ -20,7 +20,7 @@ UPLOAD = as_upload(make_csv(make_recording(heart_rate_bpm=75.0)))
 # Known conditions, a free text that is cached, and everything that is registered.
 ASKED: tuple[list[str], ...] = (
     ["atrial flutter", "sinus rhythm", "no LBBB"],
-    ["a wave like a camel's hump", "atrial flutter"],
+    ["T waves like a camel's hump", "atrial flutter"],
     [],
 )
 

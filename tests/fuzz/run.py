@@ -26,12 +26,20 @@ TARGET_NAMES = (
     "wfdb_pair",
     "csv_table",
     "zip_archive",
+    "device_document",
+    "philips_waveforms",
+    "scp_record",
+    "scp_sections",
+    "dicom_file",
+    "edf_file",
     "multipart_body",
     "query_text",
     "json_body",
 )
-# By the clock on the wall, so that a busy machine is no find; the replay measures processor time.
+# By the clock on the wall, for what never returns.
 MAX_INPUT_S = 10
+# Of processor time, so that a busy machine is no find.
+MAX_PROCESSOR_S = 1.0
 # Of one input. The fuzzer itself grows with what it remembers, so it is given more.
 MAX_GROWTH_MB = 256
 MAX_MEMORY_MB = 2048
@@ -54,7 +62,10 @@ def fuzz_one(name: str, arguments: list[str]) -> None:
     def keeping(data: bytes) -> None:
         try:
             before_kb = getrusage(RUSAGE_SELF).ru_maxrss
+            started = time.process_time()
             TARGETS[name](data)
+            if time.process_time() - started > MAX_PROCESSOR_S:
+                raise TimeoutError(f"more than {MAX_PROCESSOR_S} s for one input")
             if getrusage(RUSAGE_SELF).ru_maxrss - before_kb > 1024 * MAX_GROWTH_MB:
                 raise MemoryError(f"more than {MAX_GROWTH_MB} MB for one input")
         except BaseException:

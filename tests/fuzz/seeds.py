@@ -8,9 +8,12 @@ from zipfile import ZIP_STORED
 
 from ecg_core.leads import LEADS
 from ecg_core.readers import UploadedFile
-from tests.builders import make_csv, make_recording, make_wfdb, make_wfdb_zip, make_zip
+from tests.fuzz.format_seeds import format_seeds
 from tests.fuzz.run import CORPUS
 from tests.fuzz.targets import MARK
+from tests.support.dicom import SYNTAXES, make_dicom, make_group
+from tests.support.edf import make_edf
+from tests.support.recordings import make_csv, make_recording, make_wfdb, make_wfdb_zip, make_zip
 
 TINY = make_recording(leads=("I", "II"), duration_s=0.1, sampling_rate_hz=100)
 # The shortest that the quality check lets through, so that what follows it is fuzzed as well.
@@ -40,6 +43,8 @@ QUERIES = {
     "absent": "absent R-wave progression",
     "composed": "Schenkelblo\u0308cke n\u0303 \u00b5V \u2264 \u200b",
     "other_script": "\u5fc3\u623f\u98a4\u52a8",
+    "negated_unknown": "no basal distal focal septal slow strain",
+    "negated_twice": "no left early subtle right severe strain without any slow wide wave",
     "prefix": "non-ST-elevation, nonspecific, a-typical",
 }
 
@@ -66,6 +71,7 @@ def tables() -> dict[str, bytes]:
     plain = make_csv(TINY)[0].content
     short = make_csv(SHORT)[0].content
     lines = [",".join([lead, *("0.1", "0.2", "-0.3") * 4]) for lead in LEADS]
+    counts = [",".join([lead, *["1"] * 60]) for lead in LEADS]
     return {
         "seconds": b"\0" + plain,
         "scored": b"\0" + short,
@@ -76,6 +82,9 @@ def tables() -> dict[str, bytes]:
         "counter": b"\1" + make_csv(TINY, counter=True, time_unit=None)[0].content,
         "stated": b"\4" + make_csv(TINY, header=False, time_unit=None)[0].content,
         "leads_in_lines": b"\3" + "\n".join(lines).encode(),
+        "integers_in_lines": b"\3" + ",\n".join(counts).encode() + b",",
+        "integers_and_a_gap": b"\3" + "\n".join(counts[:2]).encode() + b",NA",
+        "integer_rows": b"\4" + "\n".join([",".join(["7"] * 12)] * 60).encode(),
         "savetxt": b"\1# I (mV),II (mV)\n1e-1,2e-1\n3e-1,nan\n",
         "physionet": b"\0'Elapsed time','I','II'\n'seconds','mV','mV'\n0,1,2\n0.01,,3\n",
         "quoted": b'\1"I (mV)";"II (mV)"\n"1";"2"\n\n',
@@ -93,6 +102,41 @@ def archives() -> dict[str, bytes]:
         "link_out": make_zip({"../a.hea": b"x", "a.zip": b"PK", "a.exe": b""}).content,
         "empty": make_zip({}).content,
     }
+
+
+def dicom_files() -> dict[str, bytes]:
+    """DICOM in its transfer syntaxes, with and without what exporters add."""
+    made = {
+        syntax.replace(" ", "_"): make_dicom(
+            make_group(SHORT, big_endian=syntax == "big endian"), syntax=syntax
+        )
+        for syntax in SYNTAXES
+    }
+    median = make_group(TINY, label="MEDIAN BEAT", originality="DERIVED")
+    made["median"] = make_dicom(median, make_group(SHORT, label="RHYTHM"), PatientAge="011Y")
+    made["bare"] = make_dicom(make_group(SHORT, scheme="SCPECG", padding=0), preamble=False)
+    made["bytes"] = make_dicom(make_group(SHORT, bits=8, signed=False, sensitivity=20))
+    made["joined"] = make_dicom(
+        *(
+            make_group(make_recording(leads=leads, duration_s=6, sampling_rate_hz=50), names=names)
+            for leads, names in ((("I", "II"), ("I", "II")), (("V1", "V2"), ("V1", "V3R")))
+        ),
+        MedicalAlerts="pacemaker",
+    )
+    return {name: file.content for name, file in made.items()}
+
+
+def edf_files() -> dict[str, bytes]:
+    """EDF and EDF+C."""
+    made = {
+        "plain": make_edf(SHORT, record_s=0.2),
+        "plus": make_edf(SHORT, record_s=0.2, kind="EDF+C", annotations=True),
+        "child": make_edf(SHORT, kind="EDF+C", patient="X F 01-MAY-2015 X pacemaker"),
+        "interrupted": make_edf(TINY, record_s=0.1, kind="EDF+D", annotations=True),
+        "offset": make_edf(SHORT, digital=(-2048, 2047), offset=1300.0, record_s=0.2),
+        "unfilled": make_edf(SHORT, unit="mV", step=0.0025, fixed={236: "-1      "}),
+    }
+    return {name: file.content for name, file in made.items()}
 
 
 def forms() -> dict[str, bytes]:
@@ -131,6 +175,9 @@ def seeds() -> Mapping[str, Mapping[str, bytes]]:
         "wfdb_pair": pairs,
         "csv_table": tables(),
         "zip_archive": archives(),
+        **format_seeds(),
+        "dicom_file": dicom_files(),
+        "edf_file": edf_files(),
         "multipart_body": forms(),
         "query_text": {name: text.encode() for name, text in QUERIES.items()},
         "json_body": conditions(),

@@ -15,18 +15,24 @@ from api_schemas import NewCondition
 from ecg_core.conditions import Catalogue, understand_query
 from ecg_core.errors import InputError, InvalidQuery
 from ecg_core.leads import LEADS
+from ecg_core.plausibility import LARGEST_LEAD_MV, LARGEST_SAMPLE_MV
 from ecg_core.preprocessing import PreprocessingSpec, prepare
 from ecg_core.quality import check_recording
-from ecg_core.quality.faults import LARGEST_LEAD_MV, LARGEST_SAMPLE_MV
 from ecg_core.readers import ReadLimits, StatedFacts, UploadedFile, read_recording
-from ecg_core.readers.wfdb_checks import BITS_PER_SAMPLE
-from ecg_core.readers.wfdb_header import parse_header
+from ecg_core.readers.base import SingleFileReader
+from ecg_core.readers.dicom.reader import DicomReader
+from ecg_core.readers.edf.reader import EdfReader
+from ecg_core.readers.wfdb.header import parse_header
+from ecg_core.readers.wfdb.samples import BITS_PER_SAMPLE
 from ecg_core.recording import Recording
-from service.api.multipart import Part, read_multipart
-from service.api.uploads import diagnosis_request
-from service.errors import validation_faults
-from service.faults import RequestError
-from service.strict_json import parse_json
+from ecg_core.strict_json import parse_json
+from service.api.error_responses import validation_faults
+from service.api.intake.forms import diagnosis_form
+from service.api.intake.multipart import Part, read_multipart
+from service.errors import RequestError
+from tests.support.format_mutations import resealed_scp
+from tests.support.philips_files import make_philips
+from tests.support.scp_files import record
 
 # Between the two files of a pair, and between the parts of other inputs that have several.
 MARK = b"\n==\n"
@@ -46,6 +52,9 @@ _STATED = (
     StatedFacts(sampling_rate_hz=100.0, units_per_mv=1.0, lead_order=LEADS),
     StatedFacts(sampling_rate_hz=250.0, units_per_mv=200.0, lead_order=("I", "II")),
 )
+
+# As many samples as `tests.fuzz.format_seeds` compresses.
+_PHILIPS_ROWS = dict.fromkeys(LEADS, np.zeros(130, np.int64))
 
 Target = Callable[[bytes], None]
 
@@ -72,6 +81,37 @@ def zip_archive(data: bytes) -> None:
     _read([UploadedFile("r.zip", data)])
 
 
+def dicom_file(data: bytes) -> None:
+    """A DICOM object, whatever its bytes look like."""
+    _read_by(DicomReader(), data)
+
+
+def edf_file(data: bytes) -> None:
+    """An EDF file, whatever its bytes look like."""
+    _read_by(EdfReader(), data)
+
+
+def device_document(data: bytes) -> None:
+    """An XML document of any device."""
+    _read([UploadedFile("r", data)])
+
+
+def philips_waveforms(data: bytes) -> None:
+    """Compressed waveforms in a document that is sound."""
+    _read([UploadedFile("r", make_philips(_PHILIPS_ROWS, content=data))])
+
+
+def scp_record(data: bytes) -> None:
+    """A record whose checksums match."""
+    _read([UploadedFile("r", resealed_scp(data))])
+
+
+def scp_sections(data: bytes) -> None:
+    """Tables, leads and rhythm in a record that is sound."""
+    bodies = data.split(MARK, 2)
+    _read([UploadedFile("r", record(dict(zip((3, 6, 2), bodies, strict=False))))])
+
+
 def multipart_body(data: bytes) -> None:
     """A form: what is read of it does not hang on how it was cut into chunks."""
     size = _CHUNKS[(data[0] if data else 0) % len(_CHUNKS)]
@@ -81,11 +121,11 @@ def multipart_body(data: bytes) -> None:
         raise AssertionError("the chunks' size changes what is read")
     if isinstance(whole, list):
         with suppress(RequestError):
-            request = diagnosis_request(whole)
-            rate_hz = request.stated.sampling_rate_hz
+            form = diagnosis_form(whole)
+            rate_hz = form.question.stated.sampling_rate_hz
             _hold(rate_hz is None or 0 < rate_hz < float("inf"), "a rate that is no rate")
-            _hold(request.top_k is None or request.top_k > 0, "top_k")
-            _hold(len(request.files) <= len(whole), "files from nowhere")
+            _hold(form.question.top_k is None or form.question.top_k > 0, "top_k")
+            _hold(len(form.files) <= len(whole), "files from nowhere")
 
 
 def query_text(data: bytes) -> None:
@@ -118,6 +158,12 @@ TARGETS: dict[str, Target] = {
         wfdb_pair,
         csv_table,
         zip_archive,
+        dicom_file,
+        edf_file,
+        device_document,
+        philips_waveforms,
+        scp_record,
+        scp_sections,
         multipart_body,
         query_text,
         json_body,
@@ -132,10 +178,20 @@ def _hold(promise: bool, broken: str) -> None:
 
 def _read(files: list[UploadedFile], stated: StatedFacts | None = None) -> None:
     with suppress(InputError):
-        recording = read_recording(files, stated or StatedFacts(), _LIMITS)
-        _check_shape(recording)
-        usable = check_recording(recording, allow_missing_leads=True).recording
-        _check_millivolts(usable)
+        _check(read_recording(files, stated or StatedFacts(), _LIMITS))
+
+
+def _read_by(reader: SingleFileReader, data: bytes) -> None:
+    """The whole way in, and this reader alone: it must bear what it would not recognise."""
+    _read([UploadedFile("r", data)])
+    with suppress(InputError):
+        _check(reader.read_file(data, _LIMITS))
+
+
+def _check(recording: Recording) -> None:
+    _check_shape(recording)
+    usable = check_recording(recording, allow_missing_leads=True).recording
+    _check_millivolts(usable)
 
 
 def _check_shape(recording: Recording) -> None:
@@ -177,8 +233,10 @@ def _silence(header: bytes) -> bytes:
         return b""
     if parsed is None or faults or not parsed.signals or not parsed.sample_count:
         return b"\0" * 64
-    bits = BITS_PER_SAMPLE.get(parsed.frame[0].storage_format, 16)
-    size = parsed.frame[0].byte_offset + -(-bits * len(parsed.frame) * parsed.sample_count // 8)
+    bits = BITS_PER_SAMPLE.get(parsed.frames[0][0].storage_format, 16)
+    size = parsed.frames[0][0].byte_offset + -(
+        -bits * len(parsed.frames[0]) * parsed.sample_count // 8
+    )
     return b"\0" * min(size, _LARGEST_INVENTED_FILE_BYTES)
 
 

@@ -8,9 +8,9 @@ from time import process_time
 
 import pytest
 
-from tests.conftest import REPOSITORY
 from tests.fuzz.run import CORPUS, MAX_INPUT_BYTES, TARGET_NAMES
 from tests.fuzz.targets import TARGETS
+from tests.support.paths import REPOSITORY
 
 MAX_INPUT_S = 2.0
 FILES = sorted(path for path in CORPUS.glob("*/*") if path.is_file())

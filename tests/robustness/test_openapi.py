@@ -16,8 +16,8 @@ from schemathesis import GenerationMode
 
 from service.app import create_app
 from service.settings import Settings
-from tests.builders import make_csv, make_recording, make_wfdb, make_wfdb_zip, make_zip
-from tests.e2e.conftest import Server, running
+from tests.support.recordings import make_csv, make_recording, make_wfdb, make_wfdb_zip, make_zip
+from tests.support.server import Server, running
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "20"))
 SHORT = make_recording(duration_s=3.0, sampling_rate_hz=100)

@@ -7,6 +7,7 @@ line or a metric; the text of a query comes back in its finding, to the one who 
 import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import httpx
 import pytest
 
 from ecg_core.readers import UploadedFile
-from tests.builders import make_csv, make_recording, make_wfdb, make_zip
-from tests.e2e.conftest import Server, running
-from tests.e2e.test_hostile_clients import PART, answer
-from tests.service_fixtures import as_upload
+from tests.support.recordings import make_csv, make_recording, make_wfdb, make_zip
+from tests.support.server import Server, running
+from tests.support.service import as_upload
+from tests.support.sockets import PART, answer
 
 MARKS = {
     "file name": "qzfilename",
@@ -50,12 +51,12 @@ HEADERS = {
     "Cookie": f"patient={MARKS['cookie']}",
     "User-Agent": MARKS["agent"],
     "X-Patient": MARKS["header"],
-    "X-Forwarded-For": MARKS["header"],
     "X-Request-ID": f"{MARKS['header']} with blanks is none of ours",
     "Referer": f"http://localhost/{MARKS['header']}",
     "tracestate": f"vendor={MARKS['state']}",
     "baggage": f"patient={MARKS['state']}",
 }
+FORWARDED = {"X-Forwarded-For": MARKS["header"], "Forwarded": f"for={MARKS['header']}"}
 URL = f"?patient={MARKS['query string']}"
 
 
@@ -147,9 +148,9 @@ BODIES: list[tuple[str, dict[str, Any]]] = [
 
 def send_everything(server: Server, answers: Answers) -> None:
     with httpx.Client(base_url=server.url, timeout=60, headers=HEADERS) as client:
-        for path in ("/diagnose", "/diagnose/batch"):
+        for path, url in product(("/diagnose", "/diagnose/batch"), ("", URL)):
             for name, files, data in FORMS:
-                response = client.post(path + URL, files=as_upload(files), data=data)
+                response = client.post(path + url, files=as_upload(files), data=data)
                 if response.status_code == 200 and path == "/diagnose":
                     check_findings(response, data, name)
                     answers.statuses.add(200)
@@ -161,6 +162,7 @@ def send_everything(server: Server, answers: Answers) -> None:
         for path in (f"/{MARKS['path']}", f"/queries/{MARKS['path']}", "/queries?cursor="):
             answers.take(client.get(path + MARKS["query string"]))
             answers.take(client.delete(path + MARKS["query string"]))
+        answers.take(client.get("/model", headers=FORWARDED))
         answers.take(client.get("/metrics"))
 
 

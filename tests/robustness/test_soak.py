@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
-from tests.load.soak import Sample, flatness
+from tests.benchmarks.soak import Sample, flatness
+from tests.support.paths import REPOSITORY
 
 
 @pytest.mark.parametrize("options", [(), ("--workers", "2"), ("--redis",)])
 def test_some_seconds_of_everything_at_once(tmp_path: Path, options: tuple[str, ...]) -> None:
     output = tmp_path / "soak.json"
-    command = ["-m", "tests.load.soak", "--minutes", "0.2", "--output", str(output), *options]
+    command = ["-m", "tests.benchmarks.soak", "--minutes", "0.2", "--output", str(output), *options]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", *command],
         cwd=REPOSITORY,
@@ -54,7 +54,7 @@ def test_a_short_run_says_nothing_about_a_slope() -> None:
 def test_what_is_written_down_was_long_flat_and_without_a_wrong_answer(
     name: str, least_minutes: int
 ) -> None:
-    figures = json.loads((REPOSITORY / f"docs/{name}.json").read_text())
+    figures = json.loads((REPOSITORY / f"docs/measured/{name}.json").read_text())
     assert figures["minutes"] >= least_minutes
     assert figures["is_flat"] is True
     assert figures["wrong"] == []

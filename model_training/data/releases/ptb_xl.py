@@ -1,6 +1,5 @@
 """PTB-XL (Wagner et al. 2020) as PhysioNet gives it: SCP-ECG codes, reports, ten folds."""
 
-import ast
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +23,12 @@ from model_training.data.releases.tables import (
     table_checksum_faults,
 )
 from model_training.data.releases.wfdb_files import read_listed
+from model_training.entities.labels.scp import parse_codes, plain_code
 
 _DATABASE, _STATEMENTS = "ptbxl_database.csv", "scp_statements.csv"
 _COLUMNS = ("ecg_id", "patient_id", "report", "scp_codes", "strat_fold")
-_SUFFIXES = (".hea", ".dat")
+SUFFIXES = (".hea", ".dat")
+LOW_RATE_PREFIX, HIGH_RATE_PREFIX = "records100/", "records500/"
 
 
 @dataclass(frozen=True)
@@ -39,21 +40,28 @@ class PtbXl:
 
     def listing(self, folder: Path) -> Listing:
         """Rows of `ptbxl_database.csv`; see `Release`."""
-        faults = table_checksum_faults(folder, (_DATABASE, _STATEMENTS), stated_checksums(folder))
+        faults: list[ReleaseFault] = []
+        recordings = self.tabled(folder, faults)
+        if recordings is None:
+            return Listing((), faults)
+        prefix = LOW_RATE_PREFIX if self.rate == "lr" else HIGH_RATE_PREFIX
+        return finished(folder, recordings, faults, SUFFIXES, prefix)
+
+    def tabled(self, folder: Path, faults: list[ReleaseFault]) -> list[ListedRecording] | None:
+        """The recordings of its tables, whose faults are added; None where one cannot be read."""
+        faults += table_checksum_faults(folder, (_DATABASE, _STATEMENTS), stated_checksums(folder))
         file_name = f"filename_{self.rate}"
         statements = read_table(folder, _STATEMENTS, ["Unnamed: 0", "description"], faults)
         database = read_table(folder, _DATABASE, [*_COLUMNS, file_name], faults)
         if database is None or statements is None:
-            return Listing((), faults)
+            return None
         known = frozenset(statements["Unnamed: 0"])
         rows = database.to_dict("records")
-        recordings = [_listed(self.name, file_name, row, known, faults) for row in rows]
-        prefix = "records100/" if self.rate == "lr" else "records500/"
-        return finished(folder, recordings, faults, _SUFFIXES, prefix)
+        return [_listed(self.name, file_name, row, known, faults) for row in rows]
 
     def read(self, folder: Path, listed: ListedRecording) -> Recording:
         """See `Release`."""
-        return read_listed(folder, listed, _SUFFIXES)
+        return read_listed(folder, listed, SUFFIXES)
 
     def system(self, source: str, catalogue: Catalogue) -> CodeSystem:
         """SCP-ECG codes; see `Release`."""
@@ -73,7 +81,8 @@ def _listed(
     wrong = {
         ReleaseFaultCode.EMPTY_REPORT: not row["report"].strip(),
         ReleaseFaultCode.MALFORMED_LABEL: codes is None,
-        ReleaseFaultCode.UNKNOWN_LABEL: codes is not None and not codes <= known,
+        ReleaseFaultCode.UNKNOWN_LABEL: codes is not None
+        and not known.issuperset(map(plain_code, codes)),
         ReleaseFaultCode.MALFORMED_FOLD: not 1 <= fold <= 10,
     }
     faults += [ReleaseFault(code, source_id) for code, is_so in wrong.items() if is_so]
@@ -82,9 +91,8 @@ def _listed(
 
 
 def _codes(cell: str) -> Codes | None:
-    """Codes of a cell such as "{'NORM': 100.0, 'SR': 0.0}"; None where it is no such thing."""
+    """See `parse_codes`; None for an empty cell, or what is no such thing."""
     try:
-        held = ast.literal_eval(cell)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return parse_codes(cell) if cell.strip() else None
+    except ValueError:
         return None
-    return frozenset(map(str, held)) if isinstance(held, dict) else None

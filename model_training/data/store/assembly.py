@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ecg_core.files import file_digest, publish, range_digest, whole_file
 from model_training.data.releases.base import ListedRecording
 from model_training.data.store.layout import (
     INDEX,
@@ -20,10 +21,6 @@ from model_training.data.store.layout import (
     Shard,
     StoreError,
     StoreManifest,
-    publish,
-    sha256_of,
-    sha256_of_range,
-    whole_file,
 )
 from model_training.data.store.shards import (
     ShardRecord,
@@ -71,7 +68,7 @@ def assemble(
             "recordings": rows,
             "longer_than_window": sum(record.longer_than_window for record in records),
             "left_out": dict(Counter(reason for _, reason in left_out).most_common()),
-            "index_sha256": sha256_of(store / INDEX),
+            "index_sha256": file_digest(store / INDEX),
             "shards": tuple(
                 Shard(rows=len(record.kept), sha256=record.sha256) for record in records
             ),
@@ -139,7 +136,7 @@ def _move(
             _write_all(descriptor, content, offset)
             os.fsync(descriptor)
     else:  # it was moved before a kill
-        is_sound = sha256_of_range(windows, offset, length) == record.sha256
+        is_sound = range_digest(windows, offset, length) == record.sha256
     if not is_sound:
         record_path(task.work, task.number).unlink()
     samples.unlink(missing_ok=True)

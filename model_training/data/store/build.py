@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
 from tqdm import tqdm
 
+from ecg_core.files import whole_file
 from model_training.data.releases.base import (
     BrokenRelease,
     Listing,
@@ -29,7 +31,6 @@ from model_training.data.store.layout import (
     StoreError,
     StoreManifest,
     read_manifest,
-    whole_file,
 )
 from model_training.data.store.plan import (
     StoreRequest,
@@ -65,6 +66,27 @@ def build_store(request: StoreRequest, workers: int = 1) -> StoreManifest:
             at it, or the disk has no room.
     """
     listing = RELEASES[request.release].listing(request.source)
+    return _build(request, listing, workers)
+
+
+def prepared_store(request: StoreRequest, workers: int = 1) -> Path:
+    """Make a store in a folder that is named after all that shapes it, unless it is there.
+
+    Args:
+        request: What to make; `store` is the folder of all such stores.
+        workers: As for `build_store`, which raises the same.
+
+    Returns:
+        The store's own folder.
+    """
+    listing = RELEASES[request.release].listing(request.source)
+    plan = plan_digest(request, listing.without_faults(request.leave_out).recordings)
+    folder = request.store / f"{request.release}-{plan[:16]}"
+    _build(replace(request, store=folder), listing, workers)
+    return folder
+
+
+def _build(request: StoreRequest, listing: Listing, workers: int) -> StoreManifest:
     sound = listing.without_faults(request.leave_out)
     plan = plan_digest(request, sound.recordings)
     finished = read_manifest(request.store)

@@ -9,12 +9,8 @@
     unfinished/     while it is made: finished shards, the growing windows; gone afterwards
 """
 
-import hashlib
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,7 +20,6 @@ from ecg_core.preprocessing import PreprocessingSpec
 FORMAT_VERSION = 1
 MANIFEST, WINDOWS, INDEX, LEFT_OUT = "manifest.json", "windows.npy", "index.csv", "left_out.csv"
 WORK = "unfinished"
-_CHUNK_BYTES = 1 << 22
 
 SampleType = Literal["float16", "float32"]
 
@@ -95,42 +90,3 @@ def read_manifest(folder: Path) -> StoreManifest | None:
     if manifest.format_version != FORMAT_VERSION:
         raise StoreError("the store is of another format version: prepare it anew")
     return manifest
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that appears under its name only when it is whole and on the disk."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as stream:
-        yield stream
-        stream.flush()
-        os.fsync(stream.fileno())
-    publish(partial, path)
-
-
-def publish(partial: Path, path: Path) -> None:
-    """Rename, and make sure that the renaming itself outlives a loss of power."""
-    partial.replace(path)
-    for folder in {partial.parent, path.parent}:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def sha256_of_range(path: Path, start: int, length: int) -> str:
-    """SHA-256 of some bytes of a file; of fewer where it ends before."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        stream.seek(start)
-        while length > 0 and (chunk := stream.read(min(length, _CHUNK_BYTES))):
-            digest.update(chunk)
-            length -= len(chunk)
-    return digest.hexdigest()

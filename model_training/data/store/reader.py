@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecg_core.conditions import Catalogue
+from ecg_core.files import file_digest, range_digest
 from model_training.data.releases.labels import Codes, Labels, labels_of, pooled
 from model_training.data.releases.registry import RELEASES
 from model_training.data.store.layout import (
@@ -18,8 +19,6 @@ from model_training.data.store.layout import (
     StoreError,
     StoreManifest,
     read_manifest,
-    sha256_of,
-    sha256_of_range,
 )
 
 
@@ -59,7 +58,7 @@ class RecordingStore:
         manifest = read_manifest(folder)
         if manifest is None:
             raise StoreError("there is no finished store in this folder: prepare it")
-        if not (folder / INDEX).is_file() or sha256_of(folder / INDEX) != manifest.index_sha256:
+        if not (folder / INDEX).is_file() or file_digest(folder / INDEX) != manifest.index_sha256:
             raise StoreError("the store's index is missing or altered")
         windows = _mapped(folder / WINDOWS, manifest)
         table = pd.read_csv(folder / INDEX, dtype=str, keep_default_na=False)
@@ -78,13 +77,23 @@ class RecordingStore:
         """Row numbers of the recordings in these folds."""
         return np.flatnonzero(np.isin(self.folds, folds))
 
-    def labels(self, catalogue: Catalogue) -> Labels:
-        """Labels by condition, from the codes as this catalogue maps them; one line a row."""
+    def labels(self, catalogue: Catalogue, *, doubt_is_yes: bool = False) -> Labels:
+        """Labels by condition, from the codes as this catalogue maps them; one line a row.
+
+        Args:
+            catalogue: Maps codes to conditions.
+            doubt_is_yes: As in `labels_of`.
+        """
         release = RELEASES[self.manifest.release]
         names = sorted(set(self.sources.tolist()))
         by_source = [np.flatnonzero(self.sources == name) for name in names]
         parts = [
-            labels_of([self.codes[row] for row in rows], release.system(name, catalogue), catalogue)
+            labels_of(
+                [self.codes[row] for row in rows],
+                release.system(name, catalogue),
+                catalogue,
+                doubt_is_yes=doubt_is_yes,
+            )
             for name, rows in zip(names, by_source, strict=True)
         ]
         together = pooled(parts, catalogue)
@@ -102,7 +111,7 @@ class RecordingStore:
         row_bytes = self.windows[0].nbytes
         for shard in self.manifest.shards:
             length = shard.rows * row_bytes
-            if sha256_of_range(path, start, length) != shard.sha256:
+            if range_digest(path, start, length) != shard.sha256:
                 raise StoreError(f"rows {row} to {row + shard.rows - 1} are altered")
             start, row = start + length, row + shard.rows
 

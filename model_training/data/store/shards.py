@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ecg_core.errors import InputError
+from ecg_core.files import whole_file
 from ecg_core.preprocessing import PreparedRecording, PreprocessingSpec, prepare
 from ecg_core.quality import check_recording
 from model_training.data.releases.base import ListedRecording, ReleaseFaultCode, WrongChecksum
 from model_training.data.releases.registry import RELEASES
-from model_training.data.store.layout import SampleType, whole_file
+from model_training.data.store.layout import SampleType
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from model_training.entities.folding import compose
 from model_training.entities.llm.errors import AnswerError, FailureKind
 from model_training.entities.model import Status
+from model_training.entities.rules.folding import compose
 
 _MOST_FINDINGS = 64
 _MOST_CHARACTERS = 400

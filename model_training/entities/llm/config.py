@@ -3,11 +3,13 @@
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+Mode = Literal["json_schema", "json_object_schema", "json_object", "prompt_only"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 _RESERVED = {"model", "messages", "response_format", "stream", "n"}
 
 
@@ -18,9 +20,12 @@ class LlmConfig(BaseModel):
         base_url: Up to and with `/v1`. Reports are patient data: they go where this points.
         model: The endpoint's name for the model.
         api_key_env: Environment variable that holds the key; none for an endpoint without keys.
-        prompt: TOML file with instructions and examples; the shipped one unless given.
-        structured_output: How the endpoint is told the form of the answer: by the JSON schema
-            itself, as "some JSON", or in the prompt alone. Every answer is validated anyway.
+        prompt: TOML file with instructions and examples; the shipped one unless given. An
+            endpoint's words on a fault may quote it, so its examples must be no patient's.
+        structured_output: How the endpoint is told the form of the answer: by a JSON schema as
+            OpenAI has it, by one inside of `json_object` (llama.cpp, llama-cpp-python), as "some
+            JSON", or in the prompt alone. `auto` finds out once a run, in this order. Every
+            answer is validated anyway.
         temperature: 0 gives the same answer again, as far as the endpoint does.
         max_answer_tokens: A longer answer is cut off, and counts as truncated.
         token_limit_field: The endpoint's name for that limit.
@@ -33,7 +38,8 @@ class LlmConfig(BaseModel):
             the real wait is a random part of it.
         max_backoff_s: Longest wait between two tries. An endpoint that asks for a longer one
             fails the report.
-        max_failures_in_a_row: After so many the endpoint counts as down and the run stops.
+        max_failures_in_a_row: After so many reports that the endpoint did not answer, or refused,
+            the fault counts as one that all share, and the run stops.
         price_per_million_prompt_tokens: For the costs, in the unit of your choice.
         price_per_million_answer_tokens: The same for what is generated.
     """
@@ -44,7 +50,7 @@ class LlmConfig(BaseModel):
     model: Annotated[str, Field(min_length=1)]
     api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     prompt: Path | None = None
-    structured_output: Literal["json_schema", "json_object", "prompt_only"] = "json_schema"
+    structured_output: Mode | Literal["auto"] = "auto"
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     max_answer_tokens: Annotated[int, Field(ge=16)] = 1024
     token_limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # noqa: S105

@@ -1,21 +1,24 @@
 """One request to an OpenAI-compatible endpoint, and what its response means."""
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import httpx
 from pydantic import BaseModel, Field, ValidationError
 
 from model_training.entities.llm.answers import answer_schema
-from model_training.entities.llm.config import LlmConfig
+from model_training.entities.llm.config import LlmConfig, Mode
 from model_training.entities.llm.errors import AnswerError, EndpointRefuses, FailureKind
 from model_training.entities.llm.prompt import Message
 
 _MOST_BYTES = 4 * 1024 * 1024
+_MOST_WORDS = 300  # characters
 _RETRIED = {408, 409, 425, 429}
 # These concern the key, the address or the model, so every other report would fail alike.
 _REFUSALS = {401, 402, 403, 404, 405}
@@ -59,36 +62,38 @@ class Response:
 
 
 class Endpoint:
-    """Sends requests; holds the connections and the key."""
+    """Sends requests; holds the connections and the key, which the first request reads."""
 
     def __init__(self, config: LlmConfig) -> None:
-        """Reads the key.
-
-        Raises:
-            ValueError: The environment holds no key although one is named.
-        """
         self._config = config
-        key = config.read_api_key()
-        limits = httpx.Limits(max_connections=config.concurrency)
-        self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+
+    @cached_property
+    def _key(self) -> str | None:
+        return self._config.read_api_key()
+
+    @cached_property
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             # Redirects are not followed: they would carry reports elsewhere.
-            timeout=httpx.Timeout(config.timeout_s),
-            limits=limits,
+            timeout=httpx.Timeout(self._config.timeout_s),
+            limits=httpx.Limits(max_connections=self._config.concurrency),
         )
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        if "_client" in vars(self):
+            await self._client.aclose()
 
-    async def ask(self, messages: Sequence[Message]) -> Response:
+    async def ask(self, messages: Sequence[Message], mode: Mode) -> Response:
         """Send one request.
 
         Raises:
             AnswerError: There is no message.
             EndpointRefuses: There will be none for any report.
+            ValueError: The environment holds no key although one is named.
         """
-        body = request_parameters(self._config) | {"messages": list(messages)}
+        body = request_parameters(self._config, mode) | {"messages": list(messages)}
         url = f"{self._config.base_url}/chat/completions"
         try:
             # The client's own limit is for each read; a trickle of bytes would never reach it.
@@ -98,8 +103,9 @@ class Endpoint:
             raise AnswerError(FailureKind.TIMEOUT, type(error).__name__) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise AnswerError(FailureKind.CONNECTION, type(error).__name__) from error
-        _check_status(response)
-        return _read(response)
+        words = _words(response.content, self._key)
+        _check_status(response, words)
+        return _read(response, words)
 
     async def _post(self, url: str, body: dict[str, Any]) -> httpx.Response:
         async with self._client.stream("POST", url, json=body) as streamed:
@@ -112,35 +118,51 @@ class Endpoint:
         return httpx.Response(streamed.status_code, headers=headers, content=bytes(content))
 
 
-def request_parameters(config: LlmConfig) -> dict[str, Any]:
-    """All of a request but the messages; without address and key."""
+def request_parameters(config: LlmConfig, mode: Mode | Literal["auto"]) -> dict[str, Any]:
+    """All of a request but the messages; without address and key. `auto` is for digests only."""
     parameters: dict[str, Any] = {
         "model": config.model,
         "temperature": config.temperature,
         config.token_limit_field: config.max_answer_tokens,
         **config.extra,
     }
-    if config.structured_output == "json_schema":
+    if mode == "json_schema":
         schema = {"name": "ecg_findings", "strict": True, "schema": answer_schema()}
         parameters["response_format"] = {"type": "json_schema", "json_schema": schema}
-    elif config.structured_output == "json_object":
-        parameters["response_format"] = {"type": "json_object"}
+    elif mode == "json_object_schema":
+        parameters["response_format"] = {"type": "json_object", "schema": answer_schema()}
+    elif mode != "prompt_only":
+        parameters["response_format"] = {"type": mode}
     return parameters
 
 
-def _check_status(response: httpx.Response) -> None:
+def _words(body: bytes, key: str | None) -> str:
+    """What an endpoint says of a fault: one line, bounded, without the key."""
+    text = body.decode("utf-8", "replace")
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        said = text
+    while isinstance(said, dict):
+        said = next((said[name] for name in ("error", "message", "detail") if name in said), "")
+    printable = "".join(c if c.isprintable() else " " for c in str(said))
+    line = " ".join((printable.replace(key, "[key]") if key else printable).split())
+    return line if len(line) <= _MOST_WORDS else f"{line[:_MOST_WORDS]}…"
+
+
+def _check_status(response: httpx.Response, words: str) -> None:
     status = response.status_code
     if response.is_success:
         return
     if status in _REFUSALS or response.is_redirect:
-        raise EndpointRefuses(f"the endpoint answers with status {status}")
+        raise EndpointRefuses(f"the endpoint answers with status {status}", words)
     kind = FailureKind.REJECTED
     if status in _RETRIED:
         kind = FailureKind.RATE_LIMITED
     elif status >= 500:
         kind = FailureKind.SERVER_ERROR
     retry_after_s = _seconds(response.headers.get("Retry-After"))
-    raise AnswerError(kind, f"status {status}", retry_after_s)
+    raise AnswerError(kind, f"status {status}", retry_after_s, words)
 
 
 def _seconds(header: str | None) -> float | None:
@@ -157,12 +179,13 @@ def _seconds(header: str | None) -> float | None:
         return None
 
 
-def _read(response: httpx.Response) -> Response:
+def _read(response: httpx.Response, words: str) -> Response:
     try:
         completion = _Completion.model_validate_json(response.content)
     except ValidationError:
         # A proxy's error page, or half a body: the endpoint's fault, not the model's.
-        raise AnswerError(FailureKind.SERVER_ERROR, "the body is no chat completion") from None
+        why = "the body is no chat completion"
+        raise AnswerError(FailureKind.SERVER_ERROR, why, words=words) from None
     choice, usage = completion.choices[0], completion.usage or _Usage()
     content = choice.message.content or ""
     error = None

@@ -5,7 +5,8 @@
     AnswerError                one request's failure; some are worth another try
     EndpointRefuses            no request can succeed: the run stops, and can be resumed
 
-No message holds a report, an answer or the key.
+No message holds a report, an answer or the key. The endpoint's own words are told only where the
+prompt's probe was asked in place of a report.
 """
 
 from dataclasses import dataclass
@@ -50,13 +51,21 @@ class AnswerError(Exception):
         kind: Why.
         detail: Without text of the report or of the answer.
         retry_after_s: How long the endpoint asks to wait, if it does.
+        words: The endpoint's own on the fault, bounded. They may repeat the report.
     """
 
-    def __init__(self, kind: FailureKind, detail: str, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        kind: FailureKind,
+        detail: str,
+        retry_after_s: float | None = None,
+        words: str = "",
+    ) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind = kind
         self.detail = detail
         self.retry_after_s = retry_after_s
+        self.words = words
 
     @property
     def is_transient(self) -> bool:
@@ -79,4 +88,12 @@ _BAD_ANSWER = {FailureKind.NOT_JSON, FailureKind.WRONG_SCHEMA, FailureKind.TRUNC
 
 
 class EndpointRefuses(Exception):
-    """No report can be read: key, address or model is wrong, or the endpoint is down."""
+    """No report can be read: key, address or model is wrong, or the endpoint is down.
+
+    Attributes:
+        words: The endpoint's own on the fault, bounded; not in the message unless put there.
+    """
+
+    def __init__(self, why: str, words: str = "") -> None:
+        super().__init__(why)
+        self.words = words

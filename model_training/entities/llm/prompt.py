@@ -55,7 +55,7 @@ def load_prompt(path: Path | None = None) -> Prompt:
         ValueError: It is not valid TOML, lacks something, or an example's evidence does not stand
             in its report.
     """
-    shipped = resources.files("model_training.entities").joinpath("llm_prompt.toml")
+    shipped = resources.files(__package__).joinpath("prompt.toml")
     text = path.read_text(encoding="utf-8") if path else shipped.read_text(encoding="utf-8")
     prompt = Prompt.model_validate(tomllib.loads(text))
     for number, example in enumerate(prompt.example, start=1):

@@ -1,20 +1,19 @@
 """Reports to entities by a language model: many at once, each asked until it is answered."""
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 from tqdm import tqdm
 
 from ecg_core.conditions import Catalogue
-from model_training.entities.extractor import MAX_CHARACTERS, EntityExtractor
 from model_training.entities.llm.answers import GroundedFinding, ground, read_answer
 from model_training.entities.llm.cache import AnswerCache, StoredAnswer, cache_key
-from model_training.entities.llm.config import LlmConfig
+from model_training.entities.llm.config import LlmConfig, Mode
 from model_training.entities.llm.endpoint import Endpoint, request_parameters
 from model_training.entities.llm.errors import (
     AnswerError,
@@ -22,11 +21,12 @@ from model_training.entities.llm.errors import (
     ExtractionFailure,
     FailureKind,
 )
+from model_training.entities.llm.probing import fault_of_probe, find_mode
 from model_training.entities.llm.prompt import load_prompt, request_digest
+from model_training.entities.llm.retrying import wait_s
 from model_training.entities.model import Entity
-from model_training.entities.normalisation import Normaliser
-
-_LONGEST_DOUBLING = 30
+from model_training.entities.rules.extractor import MAX_CHARACTERS, EntityExtractor
+from model_training.entities.rules.normalisation import Normaliser
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class RunCounts:
         cached: Reports answered from the disk, or together with an equal one.
         empty: Reports without text; they are not asked.
         failed: Reports without an answer, by why.
-        requests: Requests sent, with repetitions.
+        requests: Requests sent, with repetitions and those that found out the mode.
+        mode: How the endpoint is told the form of the answer; None before the first request.
         ungrounded: Findings dropped because their evidence does not stand in the report.
         prompt_tokens: In this run, of unusable answers too, as the endpoint counts them.
         answer_tokens: The same.
@@ -72,6 +73,7 @@ class RunCounts:
     empty: int = 0
     failed: Counter[FailureKind] = field(default_factory=Counter)
     requests: int = 0
+    mode: Mode | None = None
     ungrounded: int = 0
     prompt_tokens: int = 0
     answer_tokens: int = 0
@@ -86,7 +88,7 @@ class LlmReader:
     def __init__(
         self, config: LlmConfig, cache: Path, catalogue: Catalogue, extractor: EntityExtractor
     ) -> None:
-        """Checks settings, prompt and key, and opens the cache.
+        """Checks settings and prompt, and opens the cache; nothing is asked yet.
 
         Args:
             config: How the endpoint is asked.
@@ -95,12 +97,13 @@ class LlmReader:
             extractor: Rules that help to map the model's words to them.
 
         Raises:
-            ValueError: The prompt or the key is not as it should be.
+            ValueError: The prompt is not as it should be.
             FileNotFoundError: There is no such prompt file.
         """
         self.config = config
         self._prompt = load_prompt(config.prompt)
-        self.digest = request_digest(self._prompt, request_parameters(config))
+        parameters = request_parameters(config, config.structured_output)
+        self.digest = request_digest(self._prompt, parameters)
         self.counts = RunCounts()
         self.failures: list[ExtractionFailure] = []
         self._normalise = Normaliser(catalogue, extractor).term
@@ -108,6 +111,7 @@ class LlmReader:
         self._cache = AnswerCache(cache)
         self._slots = asyncio.Semaphore(config.concurrency)
         self._under_way: dict[bytes, asyncio.Task[StoredAnswer]] = {}
+        self._mode_found: asyncio.Task[Mode] | None = None
         self._failures_in_a_row = 0
         self._runner = asyncio.Runner()
 
@@ -132,7 +136,7 @@ class LlmReader:
         return self.config.cost(self.counts.prompt_tokens, self.counts.answer_tokens)
 
     def read(
-        self, reports: Sequence[Report], progress: "tqdm[None] | None" = None
+        self, reports: Sequence[Report], progress: "tqdm[NoReturn] | None" = None
     ) -> list[LlmReading]:
         """Read reports, at most `concurrency` at once; failures are gathered, not raised.
 
@@ -145,11 +149,12 @@ class LlmReader:
 
         Raises:
             EndpointRefuses: No report can be read, or too many in a row could not.
+            ValueError: The environment holds no key although one is named.
         """
         return self._runner.run(self._read_all(reports, progress))
 
     async def _read_all(
-        self, reports: Sequence[Report], progress: "tqdm[None] | None"
+        self, reports: Sequence[Report], progress: "tqdm[NoReturn] | None"
     ) -> list[LlmReading]:
         async def read(report: Report) -> LlmReading:
             reading = await self._read(report)
@@ -173,7 +178,7 @@ class LlmReader:
         try:
             stored = await self._answer(text)
         except _GivenUp as given_up:
-            return self._failed(report.id, given_up)
+            return await self._failed(report.id, given_up)
         grounded, dropped = ground(read_answer(stored.content), text)
         self.counts.ungrounded += dropped
         return self._standardised(grounded)
@@ -202,23 +207,37 @@ class LlmReader:
     async def _ask_until_answered(self, text: str) -> StoredAnswer:
         attempts = bad_answers = 0
         async with self._slots:
+            mode = await self._mode()
             while True:
                 attempts += 1
                 try:
-                    answer = await self._ask(text)
+                    answer = await self._ask(text, mode)
+                except EndpointRefuses as error:
+                    raise await self._stopped(str(error), mode) from None
                 except AnswerError as error:
                     bad_answers += error.is_bad_answer
-                    wait_s = self._wait_s(error, attempts, bad_answers)
-                    if wait_s is None:
+                    wait = wait_s(self.config, error, attempts, bad_answers)
+                    if wait is None:
                         raise _GivenUp(error, attempts) from error
-                    await asyncio.sleep(wait_s)
+                    await asyncio.sleep(wait)
                 else:
                     self._failures_in_a_row = 0
                     return answer
 
-    async def _ask(self, text: str) -> StoredAnswer:
+    async def _mode(self) -> Mode:
+        """How the endpoint is told the form of the answer; the first request finds it out."""
+        if self._mode_found is None:
+            self._mode_found = asyncio.ensure_future(find_mode(self._ask, self.config))
+        mode = await asyncio.shield(self._mode_found)
+        self.counts.mode = mode
+        return mode
+
+    async def _stopped(self, why: str, mode: Mode) -> EndpointRefuses:
+        return EndpointRefuses(f"{why}; {await fault_of_probe(self._ask, mode)}")
+
+    async def _ask(self, text: str, mode: Mode) -> StoredAnswer:
         self.counts.requests += 1
-        response = await self._endpoint.ask(self._prompt.messages(text))
+        response = await self._endpoint.ask(self._prompt.messages(text), mode)
         self.counts.prompt_tokens += response.prompt_tokens
         self.counts.answer_tokens += response.answer_tokens
         if response.error is not None:
@@ -226,29 +245,18 @@ class LlmReader:
         read_answer(response.content)
         return StoredAnswer(response.content, response.prompt_tokens, response.answer_tokens)
 
-    def _wait_s(self, error: AnswerError, attempts: int, bad_answers: int) -> float | None:
-        """How long to wait before the next try; None if there is to be none."""
-        if error.is_bad_answer:
-            return 0.0 if bad_answers < self.config.max_answers else None
-        if not error.is_transient or attempts >= self.config.max_attempts:
-            return None
-        asked_s = error.retry_after_s or 0.0
-        if asked_s > self.config.max_backoff_s:
-            return None
-        doubled_s = self.config.backoff_s * 2 ** min(attempts - 1, _LONGEST_DOUBLING)
-        longest_s = min(doubled_s, self.config.max_backoff_s)
-        # Random, so that requests that failed together do not come back together.
-        return asked_s + random.uniform(0, longest_s)  # noqa: S311
-
-    def _failed(self, report_id: str, given_up: "_GivenUp") -> LlmReading:
+    async def _failed(self, report_id: str, given_up: "_GivenUp") -> LlmReading:
         error = given_up.error
         failure = ExtractionFailure(report_id, error.kind, given_up.attempts, error.detail)
         self.failures.append(failure)
         self.counts.failed[error.kind] += 1
-        # An endpoint that answers, if not as asked, is not down.
-        self._failures_in_a_row = self._failures_in_a_row + 1 if error.is_transient else 0
+        # A model that answers, if not as asked, is not a fault that all reports share.
+        shared = error.is_transient or error.kind is FailureKind.REJECTED
+        self._failures_in_a_row = self._failures_in_a_row + 1 if shared else 0
         if self._failures_in_a_row >= self.config.max_failures_in_a_row:
-            raise EndpointRefuses(f"{self._failures_in_a_row} reports in a row: {error.kind}")
+            in_a_row, self._failures_in_a_row = self._failures_in_a_row, 0
+            why = f"{in_a_row} reports in a row, the last: {error}"
+            raise await self._stopped(why, await self._mode())
         return LlmReading(failure=failure)
 
     def _standardised(self, findings: Sequence[GroundedFinding]) -> LlmReading:

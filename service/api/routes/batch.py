@@ -1,52 +1,35 @@
 """`POST /diagnose/batch`."""
 
-import re
 from contextlib import ExitStack
 from functools import partial
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import Headers
 from starlette.responses import Response
 
 import api_schemas as wire
-from ecg_core.errors import (
-    DeadlineExceeded,
-    InvalidQuery,
-    ModelNotReady,
-    Overloaded,
-    RecordingTooLarge,
-    UnreadableRecording,
-)
-from service.access.guards import charge, needs
 from service.access.keys import Scope
-from service.api.batch_response import BatchResponse, BatchRun
-from service.api.batch_scoring import BatchScorer
-from service.api.dependencies import TheMetrics, TheRuntime, TheSettings, TheUploadBudget
-from service.api.idempotency import TheIdempotency
-from service.api.openapi import BATCH_BODY, BATCH_LINES, problems
-from service.api.uploads import read_batch_request
-from service.batch import BatchBounds, open_batch
-from service.deadline import Deadline
-from service.faults import (
-    InvalidParameter,
-    UnreadableRequest,
-    UnsupportedMediaType,
-    UploadTimedOut,
-    UploadTooLarge,
+from service.api.answers.accepting import wants_fhir, wants_lines
+from service.api.answers.batch_response import BatchResponse, BatchRun
+from service.api.answers.batch_scoring import BatchScorer
+from service.api.dependencies import (
+    TheMetrics,
+    TheRequest,
+    TheRuntime,
+    TheSettings,
+    TheUploadBudget,
+    TheWorkingMemory,
 )
-from service.idempotency.errors import (
-    IdempotencyKeyInUse,
-    IdempotencyKeyReused,
-    InvalidIdempotencyKey,
-)
-from service.idempotency.keys import diagnosis_fingerprint
-from service.tracing.spans import RequestTrace
-from service.workers import unless_disconnected
+from service.api.disconnection import unless_disconnected
+from service.api.guards import cost, count_as, needs
+from service.api.intake.uploads import read_batch_form
+from service.api.openapi import BATCH_ANSWERS, BATCH_BODY, problems
+from service.api.problems import COMPUTING, SEVERAL_RECORDINGS, TAKING_IN
+from service.engine.batch import BatchBounds, open_batch
+from service.engine.deadline import Deadline
+from service.observability.tracing.spans import RequestTrace
 
 # Time for a client to take the last answers once the batch's deadline has passed.
 READING_S = 60.0
-
-_NOT_ACCEPTED = re.compile(r"q=0(\.0*)?")
 
 router = APIRouter(tags=["diagnosis"])
 
@@ -58,75 +41,65 @@ router = APIRouter(tags=["diagnosis"])
     summary="Rank queries by their probability on each of many recordings",
     openapi_extra={"requestBody": BATCH_BODY},
     responses={
-        200: BATCH_LINES,
-        **problems(
-            UnreadableRequest,
-            InvalidIdempotencyKey,
-            UploadTimedOut,
-            UploadTooLarge,
-            UnsupportedMediaType,
-            InvalidParameter,
-            RecordingTooLarge,
-            UnreadableRecording,
-            InvalidQuery,
-            IdempotencyKeyReused,
-            IdempotencyKeyInUse,
-            Overloaded,
-            ModelNotReady,
-            DeadlineExceeded,
-        ),
+        200: BATCH_ANSWERS,
+        **problems(*TAKING_IN, *SEVERAL_RECORDINGS, *COMPUTING),
     },
 )
 async def diagnose_batch(
     request: Request,
+    state: TheRequest,
     runtime: TheRuntime,
     settings: TheSettings,
     metrics: TheMetrics,
     budget: TheUploadBudget,
-    idempotency: TheIdempotency,
+    memory: TheWorkingMemory,
 ) -> Response:
     """Take in many recordings and answer each as `POST /diagnose` would answer it alone.
 
     With `Accept: application/x-ndjson` each answer comes as a line of its own as soon as it is
     there, in no fixed order; the last line is `{"done": true, …}`. Otherwise they come as one JSON
-    document in the recordings' order. What is wrong with one recording is told in its place and
-    harms no other one; what is wrong with the form or the queries refuses the batch.
+    document in the recordings' order; with `Accept: application/fhir+json` as one FHIR R4 bundle
+    of a bundle or an `OperationOutcome` for each. What is wrong with one recording is told in its
+    place and harms no other one; what is wrong with the form or the queries refuses the batch.
     """
-    as_lines = _wants_lines(request.headers)
-    if as_lines and idempotency.record_id is not None:
-        # Lines are gone once they are sent: only a document can be given again.
-        raise InvalidIdempotencyKey
     runtime.workers.refuse_if_full()
+    as_lines = wants_lines(request.headers)
+    as_fhir = not as_lines and wants_fhir(request.headers)
     with ExitStack() as held:
         share = held.enter_context(budget.share())
-        asked = await read_batch_request(request, settings, share)
+        form = await read_batch_form(request, settings, share)
         metrics.answers.upload(share.taken)
-        fingerprint = partial(diagnosis_fingerprint, asked)
-        seconds = settings.batch_deadline_s + READING_S
-        async with idempotency.turn(fingerprint, seconds) as turn:
-            if turn.replay is not None:
-                return turn.replay
-            deadline = Deadline(settings.batch_deadline_s)
-            bounds = BatchBounds(settings.max_batch_recordings, settings.max_batch_bytes)
-            opening = partial(open_batch, asked, runtime.engine, bounds)
-            opened = runtime.workers.run(opening, Deadline(settings.request_deadline_s))
-            batch = await unless_disconnected(request.receive, opened)
-            await charge(request, len(batch.recordings))
-            scorer = BatchScorer(
-                runtime, metrics, batch, deadline, settings.request_deadline_s,
-                request.state.request_id,
-            )  # fmt: skip
-            held.callback(_note, request.state.trace, scorer)
-            response = BatchResponse(_run(scorer, held.pop_all()), as_lines=as_lines)
-            return turn.kept(response, lambda: not scorer.retry_pays)
+        deadline = Deadline(settings.batch_deadline_s)
+        bounds = BatchBounds(settings.max_batch_recordings, settings.max_batch_bytes)
+        await count_as(request, cost(1, len(form.question.queries)))
+        opening_by = Deadline(settings.request_deadline_s)
+        opening = partial(
+            open_batch,
+            form.files,
+            form.question,
+            runtime.engine,
+            bounds,
+            form.faults,
+            opening_by.check,
+        )
+        opened = runtime.workers.run_patiently(opening, opening_by, state.caller)
+        batch = await unless_disconnected(request.receive, opened)
+        await count_as(request, cost(len(batch.recordings), len(form.question.queries)))
+        scorer = BatchScorer(
+            runtime, metrics, batch, deadline, settings.request_deadline_s,
+            state.request_id, state.caller, memory, as_fhir=as_fhir,
+        )  # fmt: skip
+        held.callback(_note, state.trace, scorer)
+        run = _run(scorer, held.pop_all())
+        return BatchResponse(run, as_lines=as_lines, as_fhir=as_fhir)
 
 
 def _note(trace: RequestTrace, scorer: BatchScorer) -> None:
-    """When it is over: no spans of the single recordings, of which there may be thousands."""
+    """Note the batch in its span when it is over; its thousands of recordings get none."""
     trace.note(
         {
             "cardioquery.model.digest": scorer.runtime.bundle.digest,
-            "cardioquery.queries": len(scorer.batch.asked.queries),
+            "cardioquery.queries": len(scorer.batch.question.queries),
             "cardioquery.recordings": len(scorer.batch.recordings),
             "cardioquery.recordings.failed": scorer.failed,
         }
@@ -142,13 +115,4 @@ def _run(scorer: BatchScorer, held: ExitStack) -> BatchRun:
         answer=scorer.answer,
         seconds=scorer.deadline.remaining_s + READING_S,
         held=held,
-    )
-
-
-def _wants_lines(headers: Headers) -> bool:
-    accepted = ",".join(headers.getlist("accept")).lower().replace(" ", "").split(",")
-    kinds = (kind.partition(";") for kind in accepted)
-    return any(
-        name == wire.NDJSON_MEDIA_TYPE and not _NOT_ACCEPTED.fullmatch(options)
-        for name, _, options in kinds
     )

@@ -1,52 +1,42 @@
 """`POST /diagnose`."""
 
 import time
-from functools import partial
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 import api_schemas as wire
-from ecg_core.errors import (
-    DeadlineExceeded,
-    DiskUnavailable,
-    InferenceFailed,
-    InvalidQuery,
-    ModelNotReady,
-    Overloaded,
-    RecordingTooLarge,
-    UnreadableRecording,
-    UnsupportedFormat,
-    UnusableRecording,
-)
-from service.access.guards import needs
+from api_schemas.fhir import FHIR_MEDIA_TYPE
 from service.access.keys import Scope
-from service.api.dependencies import TheMetrics, TheRuntime, TheSettings, TheUploadBudget
-from service.api.idempotency import TheIdempotency
-from service.api.openapi import DIAGNOSE_BODY, problems
-from service.api.presenters import diagnosis, json_response
-from service.api.uploads import read_diagnosis_request
-from service.deadline import Deadline
-from service.diagnosis import Diagnosis, DiagnosisRequest
-from service.faults import (
-    InvalidParameter,
-    UnreadableRequest,
-    UnsupportedMediaType,
-    UploadTimedOut,
-    UploadTooLarge,
+from service.api.answers import fhir
+from service.api.answers.accepting import wants_fhir
+from service.api.answers.json_response import json_response
+from service.api.answers.presenters import diagnosis
+from service.api.dependencies import (
+    TheMetrics,
+    TheRequest,
+    TheRuntime,
+    TheSettings,
+    TheUploadBudget,
+    TheWorkingMemory,
 )
-from service.idempotency.errors import (
-    IdempotencyKeyInUse,
-    IdempotencyKeyReused,
-    InvalidIdempotencyKey,
-)
-from service.idempotency.keys import diagnosis_fingerprint
-from service.metrics import Metrics
-from service.runtime import Runtime
-from service.stages import Stage
-from service.telemetry import server_timing
-from service.workers import unless_disconnected
+from service.api.disconnection import unless_disconnected
+from service.api.guards import cost, count_as, needs
+from service.api.intake.forms import DiagnosisForm
+from service.api.intake.uploads import read_diagnosis_form
+from service.api.openapi import DIAGNOSE_ANSWERS, DIAGNOSE_BODY, problems
+from service.api.problems import COMPUTING, ONE_RECORDING, TAKING_IN
+from service.api.telemetry import server_timing
+from service.engine.deadline import Deadline
+from service.engine.diagnosis import Diagnosis
+from service.engine.stages import Stage
+from service.observability.metrics import Metrics
+from service.runtime.assembly import Runtime
+from service.runtime.working_memory import needed_bytes
+
+# Beyond so many texts a request waits among the batches, which leave room for others.
+_FEW_TEXTS = 50
 
 router = APIRouter(tags=["diagnosis"])
 
@@ -64,75 +54,76 @@ class _Answer(NamedTuple):
     response_model=wire.Diagnosis,
     summary="Rank queries by their probability on one recording",
     openapi_extra={"requestBody": DIAGNOSE_BODY},
-    responses=problems(
-        UnreadableRequest,
-        InvalidIdempotencyKey,
-        UploadTimedOut,
-        UploadTooLarge,
-        UnsupportedMediaType,
-        UnsupportedFormat,
-        InvalidParameter,
-        RecordingTooLarge,
-        UnreadableRecording,
-        UnusableRecording,
-        InvalidQuery,
-        IdempotencyKeyReused,
-        IdempotencyKeyInUse,
-        InferenceFailed,
-        Overloaded,
-        DiskUnavailable,
-        ModelNotReady,
-        DeadlineExceeded,
-    ),
+    responses={
+        200: DIAGNOSE_ANSWERS,
+        **problems(*TAKING_IN, *ONE_RECORDING, *COMPUTING),
+    },
 )
 async def diagnose(
     request: Request,
+    state: TheRequest,
     runtime: TheRuntime,
     settings: TheSettings,
     metrics: TheMetrics,
     budget: TheUploadBudget,
-    idempotency: TheIdempotency,
+    memory: TheWorkingMemory,
 ) -> Response:
-    """Take in one recording and rank the queries, or all registered conditions, by probability."""
+    """Take in one recording and rank the queries, or all registered conditions, by probability.
+
+    With `Accept: application/fhir+json` the answer is a FHIR R4 bundle.
+    """
     # Before the upload is taken in: that would only cost time and memory.
     runtime.workers.refuse_if_full()
+    as_fhir = wants_fhir(request.headers)
     with budget.share() as share:
-        asked = await read_diagnosis_request(request, settings, share)
+        form = await read_diagnosis_form(request, settings, share, as_fhir=as_fhir)
         metrics.answers.upload(share.taken)
-        fingerprint = partial(diagnosis_fingerprint, asked)
-        async with idempotency.turn(fingerprint, settings.request_deadline_s) as turn:
-            if turn.replay is not None:
-                return turn.replay
-            deadline = Deadline(settings.request_deadline_s)
-            submitted = time.perf_counter()
+        texts = len(form.question.queries)
+        await count_as(request, cost(1, texts))
+        deadline = Deadline(settings.request_deadline_s)
+        submitted = time.perf_counter()
 
-            def work() -> _Answer:
-                queued = Stage("queue", submitted, time.perf_counter())
-                return _answer(runtime, asked, deadline, request.state.request_id, queued)
+        def work() -> _Answer:
+            queued = Stage("queue", submitted, time.perf_counter())
+            with memory.room(needed_bytes(form.files), deadline.check):
+                return _answer(runtime, form, deadline, state.request_id, queued, as_fhir=as_fhir)
 
-            running = runtime.workers.run(work, deadline)
-            answer = await unless_disconnected(request.receive, running)
-            _count(metrics, answer)
-            request.state.trace.note(
-                {
-                    "cardioquery.model.digest": runtime.bundle.digest,
-                    "cardioquery.recording.format": answer.diagnosis.recording.format,
-                    "cardioquery.queries": len(asked.queries),
-                },
-                (answer.queued, *answer.diagnosis.stages),
-            )
-            return turn.kept(answer.response)
+        run = runtime.workers.run if texts <= _FEW_TEXTS else runtime.workers.run_patiently
+        running = run(work, deadline, state.caller)
+        answer = await unless_disconnected(request.receive, running)
+        _count(metrics, answer)
+        state.trace.note(
+            {
+                "cardioquery.model.digest": runtime.bundle.digest,
+                "cardioquery.recording.format": answer.diagnosis.recording.format,
+                "cardioquery.queries": len(form.question.queries),
+            },
+            (answer.queued, *answer.diagnosis.stages),
+        )
+        return answer.response
 
 
 def _answer(
-    runtime: Runtime, asked: DiagnosisRequest, deadline: Deadline, request_id: str, queued: Stage
+    runtime: Runtime,
+    form: DiagnosisForm,
+    deadline: Deadline,
+    request_id: str,
+    queued: Stage,
+    *,
+    as_fhir: bool,
 ) -> _Answer:
     """Runs in a worker: with thousands of findings, writing the answer takes its time as well."""
     deadline.check()
-    found = runtime.engine.diagnose(asked, deadline.check)
+    found = runtime.engine.diagnose(form.files, form.question, deadline.check, form.faults)
     durations_s = {"queue": queued.ended - queued.started, **found.durations_s}
     headers = {"Server-Timing": server_timing(durations_s)}
-    response = json_response(diagnosis(found, runtime.bundle, request_id), headers=headers)
+    answer = diagnosis(found, runtime.bundle, request_id)
+    if as_fhir:
+        codings = [fhir.naming_codings(each) for each in found.findings]
+        bundle = fhir.bundle(answer, codings, form.fhir)
+        response = Response(bundle.to_json(), headers=headers, media_type=FHIR_MEDIA_TYPE)
+    else:
+        response = json_response(answer, headers=headers)
     return _Answer(found, response, durations_s, queued)
 
 
@@ -141,6 +132,6 @@ def _count(metrics: Metrics, answer: _Answer) -> None:
     metrics.diagnosed(
         answer.durations_s,
         (warning.code for warning in found.warnings),
-        (finding.standing.familiarity for finding in found.findings),
+        (finding.familiarity for finding in found.findings),
     )
     metrics.answers.scored(found.statistics)

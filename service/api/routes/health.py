@@ -7,12 +7,13 @@ from starlette.responses import Response
 
 import api_schemas as wire
 from ecg_core.errors import ModelNotReady
-from service.access.guards import open_to_all
+from service.api.answers.json_response import json_response
+from service.api.answers.presenters import model_identity
 from service.api.dependencies import TheRuntime
+from service.api.guards import open_to_all
 from service.api.openapi import problems
-from service.api.presenters import json_response, model_identity
-from service.faults import InvalidParameter
-from service.queries.store import StoreUnavailable
+from service.errors import InvalidParameter, StoreUnavailable
+from service.runtime.state import service_state
 
 router = APIRouter(tags=["health"])
 
@@ -42,12 +43,12 @@ async def healthz() -> Response:
     responses=problems(InvalidParameter, ModelNotReady, StoreUnavailable),
 )
 def readyz(request: Request, runtime: TheRuntime, exclude: Excluded = ()) -> Response:
-    """Whether requests can be sent here; the problem says why not.
+    """Say whether requests can be sent here; the problem says why not.
 
     Without its store a process still diagnoses, with the conditions that it saw last.
     `exclude=store` asks whether it does: then what does not answer is only named in `degraded`.
     """
-    if request.app.state.draining:
+    if service_state(request.app).draining:
         raise ModelNotReady
     degraded: tuple[Literal["store"], ...] = ()
     try:

@@ -3,11 +3,11 @@
 from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
-from service.access.guards import needs
 from service.access.keys import Scope
 from service.api.dependencies import TheMetrics
+from service.api.guards import needs
 from service.api.openapi import problems
-from service.metrics import CONTENT_TYPE
+from service.observability.metrics import CONTENT_TYPE
 
 router = APIRouter(tags=["health"])
 

@@ -5,11 +5,12 @@ from starlette.responses import Response
 
 import api_schemas as wire
 from ecg_core.errors import ModelNotReady
-from service.access.guards import needs
 from service.access.keys import Scope
+from service.api.answers.json_response import json_response
+from service.api.answers.presenters import model_description
 from service.api.dependencies import TheRuntime
+from service.api.guards import needs
 from service.api.openapi import problems
-from service.api.presenters import json_response, model_description
 
 router = APIRouter(tags=["model"])
 

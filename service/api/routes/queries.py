@@ -13,38 +13,27 @@ import api_schemas as wire
 from ecg_core.errors import (
     BuiltInCondition,
     ConditionNotFound,
-    DeadlineExceeded,
     Fault,
     FaultCode,
     InferenceFailed,
     InvalidQuery,
     ModelNotReady,
-    Overloaded,
 )
-from service.access.control import access_record
-from service.access.guards import needs
 from service.access.keys import Scope
-from service.api import presenters
-from service.api.dependencies import TheRuntime, TheSettings, TheUploadBudget
-from service.api.idempotency import TheIdempotency
-from service.api.json_bodies import read_json
+from service.api.answers import presenters
+from service.api.answers.json_response import json_response
+from service.api.dependencies import TheRequest, TheRuntime, TheSettings, TheUploadBudget
+from service.api.guards import needs
+from service.api.intake.json_bodies import read_json
 from service.api.openapi import CONDITION_LINKS, NEW_CONDITION_BODY, problems
-from service.deadline import Deadline
-from service.faults import (
+from service.api.problems import COMPUTING, TAKING_IN
+from service.engine.deadline import Deadline
+from service.errors import (
+    ConditionIdTaken,
     InvalidParameter,
-    UnreadableRequest,
-    UnsupportedMediaType,
-    UploadTimedOut,
-    UploadTooLarge,
+    StoreUnavailable,
 )
-from service.idempotency.errors import (
-    IdempotencyKeyInUse,
-    IdempotencyKeyReused,
-    InvalidIdempotencyKey,
-)
-from service.idempotency.keys import document_fingerprint
-from service.queries.registration import NewCondition, register
-from service.queries.store import Code, StoreUnavailable
+from service.storage.conditions.registration import read_only, register
 
 router = APIRouter(prefix="/queries", tags=["conditions"])
 
@@ -61,6 +50,8 @@ Cursor = Annotated[
     ),
 ]
 
+DryRun = Annotated[bool, Query(description="Say how the text is read, and store nothing")]
+
 
 @router.post(
     "",
@@ -71,49 +62,44 @@ Cursor = Annotated[
     openapi_extra={"requestBody": NEW_CONDITION_BODY},
     responses={
         200: {
-            "model": wire.Condition,
-            "description": "The condition that has this text already",
+            "model": wire.Condition | wire.ReadCondition,
+            "description": "The condition that has this text already; or, with `dry_run`, how the "
+            "text is read",
             "links": CONDITION_LINKS,
         },
         201: {"links": CONDITION_LINKS},
         **problems(
-            UnreadableRequest,
-            InvalidIdempotencyKey,
-            UploadTimedOut,
-            UploadTooLarge,
-            UnsupportedMediaType,
-            InvalidParameter,
+            *TAKING_IN,
             InvalidQuery,
-            IdempotencyKeyReused,
-            IdempotencyKeyInUse,
+            ConditionIdTaken,
             InferenceFailed,
-            Overloaded,
             StoreUnavailable,
-            ModelNotReady,
-            DeadlineExceeded,
+            *COMPUTING,
         ),
     },
 )
 async def add(
     request: Request,
+    state: TheRequest,
     runtime: TheRuntime,
     settings: TheSettings,
     budget: TheUploadBudget,
-    idempotency: TheIdempotency,
+    dry_run: DryRun = False,
 ) -> Response:
     """Register a condition that every diagnosis without queries asks for from now on."""
     with budget.share() as share:
         new = await read_json(request, wire.NewCondition, settings.upload_timeout_s, share)
-    fingerprint = partial(document_fingerprint, new)
-    async with idempotency.turn(fingerprint, settings.request_deadline_s) as turn:
-        if turn.replay is not None:
-            return turn.replay
-        work = partial(register, _new_condition(new), runtime.resolver, runtime.registry)
-        known, created = await runtime.workers.run(work, Deadline(settings.request_deadline_s))
-        access_record(request).condition = known.id
-        location = {"Location": str(request.app.url_path_for("get", condition_id=known.id))}
-        answer = presenters.condition(known, runtime.familiarity)
-        return turn.kept(presenters.json_response(answer, 201 if created else 200, location))
+    deadline = Deadline(settings.request_deadline_s)
+    if dry_run:
+        read = partial(read_only, new, runtime.engine.resolver)
+        asked = await runtime.workers.run(read, deadline, state.caller)
+        return json_response(presenters.read_condition(asked, runtime.engine.familiarity))
+    work = partial(register, new, runtime.engine.resolver, runtime.registry)
+    known, created = await runtime.workers.run(work, deadline, state.caller)
+    state.access.condition = known.id
+    location = {"Location": str(request.app.url_path_for("get", condition_id=known.id))}
+    answer = presenters.condition(known, runtime.engine.familiarity)
+    return json_response(answer, 201 if created else 200, location)
 
 
 @router.get(
@@ -130,10 +116,10 @@ def page(runtime: TheRuntime, limit: Limit = 100, cursor: Cursor = None) -> Resp
     shown = known[start : start + limit]
     more = start + limit < len(known)
     answer = wire.ConditionPage(
-        conditions=[presenters.condition(each, runtime.familiarity) for each in shown],
+        conditions=[presenters.condition(each, runtime.engine.familiarity) for each in shown],
         next_cursor=_cursor_after(shown[-1].id) if more else None,
     )
-    return presenters.json_response(answer)
+    return json_response(answer)
 
 
 @router.get(
@@ -141,12 +127,12 @@ def page(runtime: TheRuntime, limit: Limit = 100, cursor: Cursor = None) -> Resp
     dependencies=[READ],
     response_model=wire.Condition,
     summary="One condition",
-    responses=problems(ConditionNotFound, ModelNotReady),
+    responses=problems(ConditionNotFound, StoreUnavailable, ModelNotReady),
 )
 def get(condition_id: str, runtime: TheRuntime) -> Response:
     """The condition with this id."""
     known = runtime.registry.get(condition_id)
-    return presenters.json_response(presenters.condition(known, runtime.familiarity))
+    return json_response(presenters.condition(known, runtime.engine.familiarity))
 
 
 @router.delete(
@@ -156,16 +142,11 @@ def get(condition_id: str, runtime: TheRuntime) -> Response:
     summary="Remove a condition",
     responses=problems(ConditionNotFound, BuiltInCondition, StoreUnavailable, ModelNotReady),
 )
-def remove(request: Request, condition_id: str, runtime: TheRuntime) -> Response:
+def remove(state: TheRequest, condition_id: str, runtime: TheRuntime) -> Response:
     """Remove a registered condition; those of the catalogue stay."""
-    access_record(request).condition = condition_id
+    state.access.condition = condition_id
     runtime.registry.remove(condition_id)
     return Response(status_code=204)
-
-
-def _new_condition(new: wire.NewCondition) -> NewCondition:
-    codes = tuple(Code(coding.system, coding.code) for coding in new.codes)
-    return NewCondition(new.text, new.name, tuple(dict.fromkeys(new.synonyms)), codes)
 
 
 def _cursor_after(condition_id: str) -> str:

@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.deploy.containers.stack import Stack, diagnose, probabilities
-
-SERVICES = ("redis", "service", "prometheus")
+from tests.deploy.containers.stack import SERVICES, Stack, diagnose, probabilities
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from cardioquery.demo.simulator import csv_of, simulate
+from tests.support.redis import PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROJECT = "cardioquery-test"
@@ -66,6 +67,7 @@ class Stack:
             "CARDIOQUERY_IMAGE": self.image,
             "TRAINING_IMAGE": self.training_image,
             "COMPOSE": shlex.join(self.command),
+            "CARDIOQUERY_REDIS_TIMEOUT_S": str(PATIENCE_S),
             # The project's own .env, if a user has one, is not this test's.
             "COMPOSE_ENV_FILES": os.devnull,
         }
@@ -226,3 +228,6 @@ def probabilities(response: httpx.Response) -> dict[str, float]:
     """What was answered, by query."""
     assert response.status_code == httpx.codes.OK, response.text
     return {found["query"]: found["probability"] for found in response.json()["findings"]}
+
+
+SERVICES = ("redis", "service", "prometheus")

@@ -1,14 +1,12 @@
 """Fixtures for tests of the client side."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from cardioquery.cli.app import app
-from tests.unit.cardioquery.fakes import StubService
-
-Run = Callable[..., Result]
+from tests.unit.cardioquery.fakes import Run, StubService
 
 
 @pytest.fixture

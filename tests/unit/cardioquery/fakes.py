@@ -5,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import httpx
+from typer.testing import Result
 
 from api_schemas import Condition, Diagnosis, ModelDescription, Problem
 from api_schemas.conditions import CONDITION_EXAMPLE
@@ -97,3 +98,6 @@ class StubService:
                 pass
 
         return Handler
+
+
+Run = Callable[..., Result]

@@ -14,6 +14,7 @@ from ecg_core.bundle import (
 )
 from ecg_core.calibration import Calibration
 from ecg_core.errors import InvalidBundle
+from ecg_core.lead_sets import LeadSet, LeadSets
 from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.prompts import PromptTemplates
 
@@ -65,6 +66,32 @@ def test_all_missing_files_are_named_at_once(folder):
     with pytest.raises(InvalidBundle) as caught:
         load_bundle(folder)
     assert all(name in str(caught.value) for name in BUNDLE_FILES[:2])
+
+
+LEAD_SETS = LeadSets(
+    sets=(
+        LeadSet(
+            name="II", leads=("II",), temperature=1.2, bias=-0.5,
+            calibrated=("normal-ecg",), uncalibrated=(),
+        ),
+    ),
+    shortest_calibrated_s=5.0,
+    poor_is_calibrated=False,
+)  # fmt: skip
+
+
+def test_what_is_answered_from_fewer_leads_comes_back_as_it_was_written(folder):
+    manifest = load_bundle(folder).manifest
+    assert manifest.lead_sets is None
+    write_manifest(folder, manifest.model_copy(update={"lead_sets": LEAD_SETS}))
+    assert load_bundle(folder).manifest.lead_sets == LEAD_SETS
+
+
+def test_a_manifest_of_before_there_were_lead_sets_is_valid(folder):
+    manifest = json.loads((folder / MANIFEST_FILE).read_text())
+    del manifest["lead_sets"]
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest))
+    assert load_bundle(folder).manifest.lead_sets is None
 
 
 def test_folder_without_a_manifest_is_refused(tmp_path):

@@ -5,7 +5,7 @@ from scipy import signal
 from ecg_core.leads import LEADS
 from ecg_core.preprocessing import PreprocessingSpec, prepare
 from ecg_core.recording import Recording
-from tests.builders import make_recording
+from tests.support.recordings import make_recording
 
 SPEC = PreprocessingSpec()
 INNER = slice(200, 800)  # away from the ends, where any filter settles

@@ -4,8 +4,8 @@ from argparse import Namespace
 from ecg_core.preprocessing import PreprocessingSpec
 from model_training.models.ecg_encoder import EcgEncoderConfig
 from model_training.recipes.check_scale import ScaleCheck
-from model_training.recipes.config import load_config
-from model_training.recipes.recordings import CONFIGS
+from model_training.run.config import load_config
+from model_training.run.recordings import CONFIGS
 
 
 def test_the_papers_configuration_is_valid_and_its_windows_fit_its_encoder():

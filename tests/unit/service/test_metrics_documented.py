@@ -1,13 +1,13 @@
-"""Every metric stands in docs/metrics.md, with its labels, and nothing else does."""
+"""Every metric stands in docs/operate/metrics.md, with its labels, and nothing else does."""
 
 import re
 from pathlib import Path
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from service.metrics import Metrics
+from service.observability.metrics import Metrics
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "operate" / "metrics.md"
 
 
 def documented() -> dict[str, tuple[str, set[str]]]:

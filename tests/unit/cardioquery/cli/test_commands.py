@@ -6,11 +6,11 @@ import pytest
 
 from api_schemas import Problem, ProblemError
 from cardioquery.cli.exits import ExitCode
-from tests.unit.cardioquery.conftest import Run
 from tests.unit.cardioquery.fakes import (
     CONDITION,
     DIAGNOSIS,
     MODEL,
+    Run,
     StubService,
     answer,
     page,
@@ -37,6 +37,43 @@ class TestDiagnose:
         assert "known" in result.stdout
         assert "clipped_lead [V3]: 2 % of the samples stand at the limit" in result.stdout
         assert "For research use only; not a medical device." in result.stdout
+
+    def test_the_list_that_nobody_asked_for_has_two_parts_and_the_most_specific(
+        self, run: Run, stub: StubService, table: str
+    ) -> None:
+        (first,) = DIAGNOSIS.findings
+        changes: list[dict[str, object]] = [
+            {},
+            {"query": "any AF", "condition_id": "any-af", "part_of": "atrial-fibrillation"},
+            {"query": "cut off", "condition_id": "cut-off", "part_of": "not-in-the-list"},
+            {"query": "rarity", "condition_id": "rarity", "trained": False, "lift": 20.0},
+        ]
+        findings = [first.model_copy(update=change) for change in changes]
+        stub.answers["POST /diagnose"] = answer(DIAGNOSIS.model_copy(update={"findings": findings}))
+        listed = run("diagnose", table).stdout
+        parts = listed.split("Other conditions, by probability over base rate:")
+        assert "Trained conditions, by probability:" in parts[0]
+        assert "cut off" in parts[0]
+        assert "7.0% (x 13)" in parts[0]
+        assert "rarity" in parts[1]
+        assert "7.0% (x 20)" in parts[1]
+        assert "any AF" not in listed
+        assert "Not shown: 1 that a narrower finding says already" in listed
+        stated = run("diagnose", table, "-q", "any AF", "-q", "rarity").stdout
+        assert "any AF" in stated
+        assert "Other conditions" not in stated
+
+    def test_a_service_that_does_not_say_what_was_trained_gets_one_list(
+        self, run: Run, stub: StubService, table: str
+    ) -> None:
+        document = json.loads(DIAGNOSIS.model_dump_json())
+        for name in ("trained", "group", "base_rate", "lift"):
+            del document["findings"][0][name]
+        stub.answers["POST /diagnose"] = httpx.Response(200, json=document)
+        listed = run("diagnose", table).stdout
+        assert "93.0%" in listed
+        assert "conditions, by" not in listed
+        assert "base rate" not in listed
 
     def test_json_is_the_answer_and_nothing_else(
         self, run: Run, stub: StubService, table: str

@@ -7,7 +7,7 @@ import pytest
 from cardioquery.cli.exits import ExitCode
 from service.access.key_file import read_key_ring
 from service.access.keys import Scope, parse_key
-from tests.unit.cardioquery.conftest import Run
+from tests.unit.cardioquery.fakes import Run
 
 
 @pytest.fixture
@@ -34,12 +34,35 @@ def test_a_key_is_shown_once_and_alone_on_standard_output(run: Run, path: Path) 
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_by_default_a_key_is_good_for_diagnoses_only_and_does_not_expire(
-    run: Run, path: Path
-) -> None:
+def test_by_default_a_key_is_good_for_diagnoses_only_and_for_a_year(run: Run, path: Path) -> None:
     run("keys", "create", "PACS", "--file", str(path))
     (record,) = read_key_ring(path).keys
-    assert (record.scopes, record.expires_at) == ({Scope.DIAGNOSE}, None)
+    assert record.expires_at is not None
+    assert record.scopes == {Scope.DIAGNOSE}
+    assert (record.expires_at - record.created_at).days == 365
+
+
+def test_a_key_that_never_expires_has_to_be_asked_for(run: Run, path: Path) -> None:
+    run("keys", "create", "Prometheus", "--file", str(path), "--never-expires")
+    (record,) = read_key_ring(path).keys
+    assert record.expires_at is None
+
+
+def test_the_last_use_of_each_key_is_told_from_the_audit_log(run: Run, path: Path) -> None:
+    for name in ("PACS", "cart", "spare"):
+        run("keys", "create", name, "--file", str(path))
+    pacs, cart, spare = (record.id for record in read_key_ring(path).keys)
+    log = path.with_name("audit.log")
+    uses = [(pacs, "2025-01-31T10:00"), (cart, "2025-02-01T11:00"), (pacs, "2025-02-02T12:00")]
+    lines = [json.dumps({"time": t, "event": "access", "key_id": key}) for key, t in uses]
+    lines += ["half a li", json.dumps({"event": "key_created", "key_id": spare, "time": "9"})]
+    log.write_text("\n".join(lines))
+    asked = ("keys", "list", "--file", str(path), "--audit-log", str(log))
+    assert "2025-02-02T12:00" in run(*asked).stdout
+    listed = json.loads(run(*asked, "--json").stdout)["keys"]
+    assert {key["id"]: key["last_used_at"] for key in listed} == {
+        pacs: "2025-02-02T12:00", cart: "2025-02-01T11:00", spare: None,
+    }  # fmt: skip
 
 
 def test_keys_are_listed_without_their_digests(run: Run, path: Path) -> None:

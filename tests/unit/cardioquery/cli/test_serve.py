@@ -7,7 +7,7 @@ import pytest
 
 from cardioquery.cli import starting
 from cardioquery.cli.exits import ExitCode
-from tests.unit.cardioquery.conftest import Run
+from tests.unit.cardioquery.fakes import Run
 
 
 def test_port_in_use(run: Run) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -89,6 +90,22 @@ class TestDiagnose:
         for name, value in [*expected, ("queries", "LBBB"), ("queries", "Vorhofflimmern")]:
             assert f'name="{name}"\r\n\r\n{value}\r\n' in recorder.body
         assert 'name="recording"; filename="a.csv"' in recorder.body
+
+    def test_fhir_is_handed_on_as_it_came(self, ask: Ask) -> None:
+        bundle = {"resourceType": "Bundle", "of a newer service": [1, 0.25]}
+        headers = {"content-type": "application/fhir+json; charset=utf-8"}
+        recorder = Recorder(httpx.Response(200, json=bundle, headers=headers))
+        said = {"subject": "Patient/1", "effective": datetime(2025, 1, 31, 9, 30, tzinfo=UTC)}
+        assert ask(recorder, "diagnose_fhir", CSV, queries=["LBBB"], **said) == bundle
+        assert recorder.requests[0].headers["accept"] == "application/fhir+json"
+        fields = ("fhir_subject", "Patient/1"), ("fhir_effective", "2025-01-31T09:30:00+00:00")
+        for name, value in [*fields, ("queries", "LBBB")]:
+            assert f'name="{name}"\r\n\r\n{value}\r\n' in recorder.body
+        assert "fhir_encounter" not in recorder.body
+
+    def test_an_older_service_that_answers_without_fhir_is_told(self, ask: Ask) -> None:
+        with pytest.raises(UnexpectedAnswer, match="no FHIR"):
+            ask(Recorder(answer(DIAGNOSIS)), "diagnose_fhir", CSV)
 
     def test_what_is_not_stated_is_not_sent(self, ask: Ask) -> None:
         recorder = Recorder(answer(DIAGNOSIS))

@@ -64,6 +64,44 @@ def test_bytes_are_taken_with_their_name(given: tuple[str, bytes]) -> None:
     assert recording_files(given) == [("a.csv", b"I,II")]
 
 
+def test_open_files_bare_bytes_and_nothing_are_refused_by_what_to_do(header: Path) -> None:
+    with header.open("rb") as opened, pytest.raises(RecordingFileError, match="an open file"):
+        recording_files(opened)  # type: ignore[arg-type]
+    with pytest.raises(RecordingFileError, match="bytes need the file's name"):
+        recording_files(b"I,II")  # type: ignore[arg-type]
+    with pytest.raises(RecordingFileError, match="bytes need the file's name"):
+        recording_files([header, b"12"])  # type: ignore[list-item]
+    with pytest.raises(RecordingFileError, match="no file of a recording"):
+        recording_files([])
+
+
+@pytest.mark.parametrize("spelt", ["a1.DAT", "A1.Dat", "a1.dat"])
+def test_signal_file_of_another_case_is_found(header: Path, spelt: str) -> None:
+    header.with_name(spelt).write_bytes(b"12")
+    assert recording_files(header)[1:] == [(spelt, b"12")]
+
+
+def test_signal_file_with_an_umlaut_is_found_in_any_encoding(tmp_path: Path) -> None:
+    tmp_path.joinpath("U\u0308.dat").write_bytes(b"12")
+    for encoding in ("utf-8", "latin-1"):
+        header = tmp_path / "\u00dc.hea"
+        header.write_bytes(HEADER.replace("A1", "\u00dc").encode(encoding))
+        assert recording_files(header)[1:] == [("U\u0308.dat", b"12")]
+
+
+def test_renamed_pair_is_found(header: Path) -> None:
+    renamed = header.rename(header.with_name("B2.hea"))
+    renamed.with_suffix(".dat").write_bytes(b"12")
+    assert recording_files(renamed)[1:] == [("B2.dat", b"12")]
+
+
+def test_folder_in_the_header_is_named_as_the_reason(header: Path) -> None:
+    header.write_text(HEADER.replace("A1.dat", "sub/A1.dat"))
+    header.with_suffix(".dat").write_bytes(b"12")
+    with pytest.raises(RecordingFileError, match="by a folder"):
+        recording_files(header)
+
+
 def test_header_with_bytes_that_are_not_text_does_not_break(header: Path) -> None:
     header.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecordingFileError):

@@ -37,7 +37,7 @@ def test_shipped_catalogue_joins_every_file_of_its_folder() -> None:
     folder = resources.files("ecg_core.conditions").joinpath("catalogue")
     files = [entry for entry in folder.iterdir() if entry.name.endswith(".toml")]
     counts = [file.read_text("utf-8").count("[[condition]]\n") for file in files]
-    assert len(files) == 5
+    assert len(files) == 8
     assert len(Catalogue.load().conditions) == sum(counts)
 
 

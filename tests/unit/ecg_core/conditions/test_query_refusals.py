@@ -140,3 +140,13 @@ def test_worst_query_within_the_limit_is_answered_soon(text: str) -> None:
     with suppress(InvalidQuery):
         understand_query(text, CATALOGUE)
     assert process_time() - started < 1.0
+
+
+@pytest.mark.parametrize(("marks", "is_refused"), [(4, False), (31, True), (250, True)])
+def test_marks_stacked_beyond_any_language_are_refused(marks: int, is_refused: bool) -> None:
+    text = "AF" + ("\u0323\u0301" * marks)[:marks] + " x"
+    if is_refused:
+        with pytest.raises(InvalidQuery):
+            understand_query(text, Catalogue.load())
+    else:
+        assert understand_query(text, Catalogue.load()).condition is None

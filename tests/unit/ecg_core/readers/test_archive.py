@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from ecg_core.errors import FaultCode, InputError, RecordingTooLarge
 from ecg_core.leads import LEADS
 from ecg_core.readers import ReadLimits, UploadedFile, read_recording
-from tests.builders import make_recording, make_wfdb, make_wfdb_zip, make_zip
-from tests.conftest import Refusal
+from tests.support.recordings import make_recording, make_wfdb, make_wfdb_zip, make_zip
+from tests.support.refusals import Refusal
 
 REFUSED = FaultCode.ARCHIVE_REFUSED
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.release_builders import write_ptb_xl
+from tests.support.releases import write_ptb_xl
 
 
 @pytest.fixture(scope="session")

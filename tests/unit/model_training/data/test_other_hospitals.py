@@ -11,8 +11,8 @@ from ecg_core.conditions import Catalogue
 from ecg_core.preprocessing import PreprocessingSpec, prepare
 from ecg_core.recording import Recording
 from model_training.data.other_hospitals import OtherHospitals, load_other_hospitals
-from tests.builders import make_recording
-from tests.release_builders import write_record
+from tests.support.recordings import make_recording
+from tests.support.releases import write_record
 
 SPEC = PreprocessingSpec()
 

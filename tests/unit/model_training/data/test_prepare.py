@@ -2,7 +2,7 @@
 
 from model_training.data.store import RecordingStore
 from model_training.recipes.prepare import main
-from tests import release_builders as build
+from tests.support import releases as build
 
 
 def test_the_recipe_lists_faults_and_counts_what_is_left_out(tmp_path, capsys):

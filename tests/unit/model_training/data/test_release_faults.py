@@ -7,7 +7,7 @@ import pytest
 
 from model_training.data.releases.base import BrokenRelease, ReleaseFaultCode, WrongChecksum
 from model_training.data.releases.registry import RELEASES
-from tests import release_builders as build
+from tests.support import releases as build
 
 NONE = frozenset[ReleaseFaultCode]()
 

@@ -9,8 +9,8 @@ from ecg_core.leads import LEADS
 from model_training.data.releases.base import Listing, ReleaseFaultCode
 from model_training.data.releases.labels import labels_of
 from model_training.data.releases.registry import RELEASES
-from tests import release_builders as build
-from tests.builders import make_recording
+from tests.support import releases as build
+from tests.support.recordings import make_recording
 
 CATALOGUE = Catalogue.load()
 

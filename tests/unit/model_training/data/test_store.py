@@ -15,8 +15,8 @@ from model_training.data.releases.base import BrokenRelease, ReleaseFaultCode
 from model_training.data.store import RecordingStore, StoreError, build_store
 from model_training.data.store import build as building
 from model_training.data.store import plan as planning
-from tests import release_builders as build
-from tests.release_builders import request_of
+from tests.support import releases as build
+from tests.support.releases import request_of
 
 SPEC = PreprocessingSpec()
 REPOSITORY = Path(__file__).resolve().parents[4]

@@ -10,8 +10,8 @@ import pytest
 
 from model_training.data.store import RecordingStore, StoreError, build_store
 from model_training.recipes.prepare import main
-from tests import release_builders as build
-from tests.release_builders import request_of
+from tests.support import releases as build
+from tests.support.releases import request_of
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 
@@ -20,9 +20,10 @@ REPOSITORY = Path(__file__).resolve().parents[4]
 KILLS = """
 import os, signal, sys
 from pathlib import Path
+from ecg_core import files
 from ecg_core.preprocessing import PreprocessingSpec
 from model_training.data.store import StoreRequest, build_store
-from model_training.data.store import assembly, build, layout, shards
+from model_training.data.store import assembly, build, shards
 
 def deadly(module, name, calls):
     inner, left = getattr(module, name), [calls]
@@ -34,7 +35,7 @@ def deadly(module, name, calls):
     setattr(module, name, outer)
 
 if __name__ == "__main__":
-    modules = {"assembly": assembly, "build": build, "layout": layout, "shards": shards}
+    modules = {"assembly": assembly, "build": build, "files": files, "shards": shards}
     source, store, module, name, calls = sys.argv[1:]
     deadly(modules[module], name, int(calls))
     build_store(StoreRequest("ptb-xl-100", Path(source), Path(store), PreprocessingSpec(),
@@ -47,7 +48,7 @@ if __name__ == "__main__":
     [
         ("shards", "prepare", 3),
         ("shards", "whole_file", 5),  # a shard's samples are there, its record is not
-        ("layout", "publish", 4),  # written, but not under its name
+        ("files", "publish", 4),  # written, but not under its name
         ("assembly", "_write_all", 2),
         ("assembly", "publish", 0),  # all is there but windows.npy and the manifest
         ("assembly", "whole_file", 2),  # only the manifest is lacking

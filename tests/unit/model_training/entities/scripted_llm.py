@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from model_training.entities.llm.probing import PROBE
+
 # What the server does with a request: the handler, the request's body, how often this report came.
 Act = Callable[["Handler", dict[str, Any], int], None]
 
@@ -18,15 +20,19 @@ class ScriptedLlm:
 
     Attributes:
         url: What a client takes for `base_url`.
-        act: What is done with a request.
-        requests: All bodies that came.
+        act: What is done with a request for a report.
+        probe: What is done with one that finds out what the server can do.
+        requests: All bodies that came for reports.
+        probes: The others.
         headers: All headers that came.
         most_at_once: The most requests that were under way together.
     """
 
     url: str = ""
     act: Act = lambda handler, body, number: answer(handler, [])
+    probe: Act = lambda handler, body, number: answer(handler, [])
     requests: list[dict[str, Any]] = field(default_factory=list)
+    probes: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     most_at_once: int = 0
     at_once: int = 0
@@ -46,14 +52,16 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         scripted = self.server.scripted
+        report = body["messages"][-1]["content"]
+        is_probe = report == PROBE
         with scripted.lock:
-            scripted.requests.append(body)
+            (scripted.probes if is_probe else scripted.requests).append(body)
             scripted.headers.append(dict(self.headers))
-            number = scripted.reports().count(body["messages"][-1]["content"])
+            number = len(scripted.probes) if is_probe else scripted.reports().count(report)
             scripted.at_once += 1
             scripted.most_at_once = max(scripted.most_at_once, scripted.at_once)
         try:
-            scripted.act(self, body, number)
+            (scripted.probe if is_probe else scripted.act)(self, body, number)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         finally:

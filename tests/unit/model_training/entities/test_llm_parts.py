@@ -10,13 +10,13 @@ import pytest
 from pydantic import ValidationError
 
 from ecg_core.conditions import Catalogue
-from model_training.entities.extractor import shipped_extractor
 from model_training.entities.llm import LlmConfig
 from model_training.entities.llm.answers import Answer, answer_schema, ground, read_answer
 from model_training.entities.llm.cache import AnswerCache, StoredAnswer, cache_key
 from model_training.entities.llm.errors import AnswerError
 from model_training.entities.llm.prompt import load_prompt, request_digest
-from model_training.entities.normalisation import Normaliser
+from model_training.entities.rules.extractor import shipped_extractor
+from model_training.entities.rules.normalisation import Normaliser
 
 LOCAL = "http://127.0.0.1:8001/v1"
 

@@ -12,7 +12,6 @@ import pytest
 
 from ecg_core.conditions import Catalogue
 from model_training.entities import Status
-from model_training.entities.extractor import shipped_extractor
 from model_training.entities.llm import (
     EndpointRefuses,
     FailureKind,
@@ -21,6 +20,7 @@ from model_training.entities.llm import (
     LlmReading,
     Report,
 )
+from model_training.entities.rules.extractor import shipped_extractor
 from tests.unit.model_training.entities.scripted_llm import (
     Handler,
     ScriptedLlm,
@@ -365,8 +365,9 @@ def test_tokens_and_costs_count_unusable_answers_too(llm: ScriptedLlm, cache: Pa
     with make_reader(llm, cache, price_per_million_prompt_tokens=10,
                      price_per_million_answer_tokens=100) as reader:  # fmt: skip
         reader.read([Report("1", "sinusrhythmus")])
-    assert (reader.counts.prompt_tokens, reader.counts.answer_tokens) == (200, 40)
-    assert reader.cost == pytest.approx((200 * 10 + 40 * 100) / 1e6)
+    # Three answers: one to the probe, one that cannot be used, one that can.
+    assert (reader.counts.prompt_tokens, reader.counts.answer_tokens) == (300, 60)
+    assert reader.cost == pytest.approx((300 * 10 + 60 * 100) / 1e6)
 
 
 def test_the_key_is_sent_and_stands_nowhere_else(

@@ -167,7 +167,7 @@ class TestCommand:
         assert "left bundle branch block" in (folder / "audit/audit.md").read_text()
         manifest = json.loads((folder / "labels.json").read_text())
         assert set(manifest["extractors"]) == {"scp", "rules"}
-        assert manifest["about"]["complete"] is True
+        assert manifest["about"]["failed"] == 0
         assert self.run(data, tmp_path, WITH_CODES) == 0
         assert "there already" in capsys.readouterr().out
 
@@ -205,6 +205,28 @@ class TestCommand:
             assert self.run(data, tmp_path, settings) == 0
             assert len(llm.requests) == 5
             assert "sinus rhythm" in (folder / "audit/audit.md").read_text()
+
+    def test_only_this_command_asks_again_for_reports_that_failed(
+        self, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with scripted_llm() as llm:
+            llm.act = lambda handler, body, number: (
+                handler.send(400, b"{}")
+                if "kein" in body["messages"][-1]["content"]
+                else answer(handler, [])
+            )
+            settings = RULES_ONLY | {"llm": {"base_url": llm.url, "model": "tiny"}, "rules": False}
+            assert self.run(data, tmp_path, settings) == 1
+            folder = Path(capsys.readouterr().out.splitlines()[-1])
+            asked = len(llm.requests), len(llm.probes)
+            runs = tmp_path / "runs/test"
+            later = extract_labels(make(settings), data, runs, ask_again=False)
+            assert (later.folder, later.counts, later.failed) == (folder, {}, 1)
+            assert (len(llm.requests), len(llm.probes)) == asked
+            # Neither the one that failed nor the empty one may be taken for a silent one.
+            assert load_label_matrix(folder).report_ids.tolist() == [b"1", b"2", b"3"]
+            assert self.run(data, tmp_path, settings) == 1
+            assert len(llm.requests) == asked[0] + 1
 
     def test_an_endpoint_that_refuses_says_how_to_go_on(
         self, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from ecg_core.conditions import Catalogue
-from model_training.data.ptbxl import LabelledRecordings
+from model_training.data.labelled import LabelledRecordings
 from model_training.fitting import OptimiserConfig
 from model_training.models.ecg_encoder import EcgEncoder, EcgEncoderConfig
 from model_training.peers import PeerTask, Report

@@ -1,4 +1,3 @@
-import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -11,8 +10,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.audit import AuditLog, AuditMiddleware
-from service.access.control import AccessRecord
-from service.access.errors import AccessMisconfigured
+from service.access.request_state import AccessRecord, RequestState, attach_state
+from service.errors import AccessMisconfigured
+from service.observability.tracing.spans import ContextOnly, RequestTrace
+
+pytestmark = pytest.mark.anyio
 
 KNOWN = AccessRecord(key_id="abcdefgh", condition="tall-t-waves-of-john-doe")
 
@@ -40,24 +42,25 @@ def audit_to() -> Iterator[AuditTo]:
 
 
 def scope_with(record: AccessRecord | None) -> Scope:
-    state: dict[str, Any] = {"request_id": "R1", "model_digest": "d" * 64}
-    if record is not None:
-        state["access"] = record
+    trace = RequestTrace(ContextOnly().begin(None))
+    known = RequestState("R1", trace, record or AccessRecord(), model_digest="d" * 64)
     route = type("Route", (), {"path": "/queries/{condition_id}"})()
-    return {
-        "type": "http", "method": "DELETE", "path": "/queries/john-doe", "state": state,
+    scope = {
+        "type": "http", "method": "DELETE", "path": "/queries/john-doe",
         "client": ("192.0.2.7", 1234), "route": route, "query_string": b"name=doe", "headers": [],
     }  # fmt: skip
+    attach_state(scope, known)
+    return scope
 
 
-def serve(app: ASGIApp, audit: AuditLog, scope: Scope) -> None:
+async def serve(app: ASGIApp, audit: AuditLog, scope: Scope) -> None:
     async def receive() -> Message:
         raise AssertionError
 
     async def send(_: Message) -> None:
         pass
 
-    asyncio.run(AuditMiddleware(app, audit)(scope, receive, send))
+    await AuditMiddleware(app, audit)(scope, receive, send)
 
 
 async def removed(scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,11 +79,11 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_line_says_who_did_what_when_with_which_model_and_how_it_ended(
+async def test_a_line_says_who_did_what_when_with_which_model_and_how_it_ended(
     tmp_path: Path, audit_to: AuditTo
 ) -> None:
     path = tmp_path / "log" / "audit.log"
-    serve(removed, audit_to(path), scope_with(KNOWN))
+    await serve(removed, audit_to(path), scope_with(KNOWN))
     (line,) = lines(path)
     assert line.pop("time").endswith("+00:00")
     assert line == {
@@ -98,68 +101,67 @@ def test_a_line_says_who_did_what_when_with_which_model_and_how_it_ended(
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_client_addresses_can_be_left_out(tmp_path: Path, audit_to: AuditTo) -> None:
+async def test_client_addresses_can_be_left_out(tmp_path: Path, audit_to: AuditTo) -> None:
     path = tmp_path / "audit.log"
-    serve(removed, audit_to(path, names_clients=False), scope_with(KNOWN))
+    await serve(removed, audit_to(path, names_clients=False), scope_with(KNOWN))
     assert "client" not in lines(path)[0]
 
 
-def test_a_refusal_says_why(tmp_path: Path, audit_to: AuditTo) -> None:
+async def test_a_refusal_says_why(tmp_path: Path, audit_to: AuditTo) -> None:
     path = tmp_path / "audit.log"
     record = AccessRecord(refusal="key_missing")
-    serve(removed, audit_to(path), scope_with(record))
+    await serve(removed, audit_to(path), scope_with(record))
     assert lines(path)[0]["refusal"] == "key_missing"
     assert "key_id" not in lines(path)[0]
 
 
 @pytest.mark.parametrize("record", [None, AccessRecord()])
-def test_a_request_about_which_nobody_decided_leaves_no_line(
+async def test_a_request_about_which_nobody_decided_leaves_no_line(
     tmp_path: Path, audit_to: AuditTo, record: AccessRecord | None
 ) -> None:
     path = tmp_path / "audit.log"
-    serve(removed, audit_to(path), scope_with(record))
+    await serve(removed, audit_to(path), scope_with(record))
     assert path.read_text() == ""
 
 
 @pytest.mark.parametrize(("app", "error", "status"), [
     (broken, KeyError, 500), (left_alone, ClientDisconnect, 499),
 ])  # fmt: skip
-def test_a_request_that_failed_leaves_a_line_too(
+async def test_a_request_that_failed_leaves_a_line_too(
     tmp_path: Path, audit_to: AuditTo, app: ASGIApp, error: type[Exception], status: int
 ) -> None:
     path = tmp_path / "audit.log"
     with pytest.raises(error):
-        serve(app, audit_to(path), scope_with(KNOWN))
+        await serve(app, audit_to(path), scope_with(KNOWN))
     assert lines(path)[0]["status"] == status
     assert "doe" not in path.read_text()
 
 
-def test_a_moved_file_is_made_anew_and_private(tmp_path: Path, audit_to: AuditTo) -> None:
+async def test_a_moved_file_is_made_anew_and_private(tmp_path: Path, audit_to: AuditTo) -> None:
     path, moved = tmp_path / "audit.log", tmp_path / "audit.log.1"
     audit = audit_to(path)
-    serve(removed, audit, scope_with(KNOWN))
+    await serve(removed, audit, scope_with(KNOWN))
     path.rename(moved)
-    serve(removed, audit, scope_with(KNOWN))
+    await serve(removed, audit, scope_with(KNOWN))
     audit.close()
     assert len(lines(moved)) == len(lines(path)) == 1
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_standard_output_is_a_destination_and_off_is_none(
+async def test_standard_output_is_a_destination_and_off_is_none(
     capsys: pytest.CaptureFixture[str], audit_to: AuditTo
 ) -> None:
-    serve(removed, audit_to("off"), scope_with(KNOWN))
-    serve(removed, audit_to("stdout"), scope_with(KNOWN))
+    await serve(removed, audit_to("off"), scope_with(KNOWN))
+    await serve(removed, audit_to("stdout"), scope_with(KNOWN))
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["event"] == "access"
 
 
-def test_a_full_disk_loses_the_line_and_not_the_request(audit_to: AuditTo) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+async def test_a_full_disk_loses_the_line_and_not_the_request(audit_to: AuditTo) -> None:
     lost: list[int] = []
     audit = audit_to("/dev/full", on_failure=lambda: lost.append(1))
-    serve(removed, audit, scope_with(KNOWN))
+    await serve(removed, audit, scope_with(KNOWN))
     assert lost == [1]
 
 

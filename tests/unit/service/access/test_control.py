@@ -1,8 +1,8 @@
 import pytest
 
 from service.access.control import AccessControl, check_exposure, is_loopback
-from service.access.errors import AccessMisconfigured
-from service.metrics import Metrics
+from service.errors import AccessMisconfigured
+from service.observability.metrics import Metrics
 from service.settings import Settings
 
 

@@ -6,9 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from service.access import key_file
-from service.access.key_file import InvalidKeyFile, KeyFile, KeyRing, editing, read_key_ring
+from service.access.key_file import KeyFile, KeyRing, editing, read_key_ring
 from service.access.keys import PlainKey, Scope, new_key
-from tests.access_fixtures import make_record, write_keys
+from service.errors import InvalidKeyFile
+from tests.support.keys import make_record, write_keys
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ def test_keys_have_one_form_that_scanners_can_look_for() -> None:
 
 
 def test_the_form_is_told_in_the_documents() -> None:
-    documents = Path(__file__).resolve().parents[4] / "docs" / "security.md"
+    documents = Path(__file__).resolve().parents[4] / "docs" / "operate" / "security.md"
     assert KEY_PATTERN in documents.read_text()
 
 

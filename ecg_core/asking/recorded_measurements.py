@@ -1,0 +1,76 @@
+"""Measurements of a recording, as `ecg_core.signs` takes them, in the form that questions ask."""
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from math import hypot
+
+from ecg_core.asking.measuring import MeasuredValue
+from ecg_core.conditions.question import UnanswerableReason
+from ecg_core.signs.quantities import Measurement, Measurements
+
+_LONGEST_RR_UNCERTAINTY_MS = 20.0  # two R peaks at 100 samples a second
+_IN_LEAD = {"st_elevation": "st_level", "st_depression": "st_level"}
+
+
+class RecordedMeasurements:
+    """See `ecg_core.asking.measuring.Measurements`."""
+
+    def __init__(self, measurements: Measurements) -> None:
+        # By name: a question names quantities by their texts, which the enumerations are.
+        self._values = {quantity.value: one for quantity, one in measurements.values.items()}
+        self._by_lead = {
+            lead: {quantity.value: one for quantity, one in row.items()}
+            for lead, row in measurements.by_lead.items()
+        }
+        self._r_peaks_s = [beat.r_peak_s for beat in measurements.beats]
+
+    def get(self, quantity: str, lead: str | None) -> MeasuredValue | UnanswerableReason:
+        """A measurement, or why there is none."""
+        composed: Mapping[str, Callable[[], MeasuredValue | UnanswerableReason]] = {
+            "longest_rr_interval": self._longest_rr,
+            "sokolow_lyon": self._sokolow,
+            "cornell_voltage": lambda: self._sum(("aVL", "r_amplitude"), ("V3", "s_amplitude")),
+        }
+        if quantity in composed:
+            return composed[quantity]()
+        if lead is None:
+            return _read(self._values.get(quantity))
+        found = self._in(lead, _IN_LEAD.get(quantity, quantity))
+        if quantity == "st_depression" and isinstance(found, MeasuredValue):
+            return MeasuredValue(-found.value, found.unit, found.uncertainty)
+        return found
+
+    def _in(self, lead: str, quantity: str) -> MeasuredValue | UnanswerableReason:
+        return _read(self._by_lead.get(lead, {}).get(quantity))
+
+    def _sokolow(self) -> MeasuredValue | UnanswerableReason:
+        sums = [self._sum(("V1", "s_amplitude"), (lead, "r_amplitude")) for lead in ("V5", "V6")]
+        for each in sums:
+            if isinstance(each, UnanswerableReason):
+                return each
+        return max(
+            (each for each in sums if isinstance(each, MeasuredValue)), key=lambda s: s.value
+        )
+
+    def _sum(self, *parts: tuple[str, str]) -> MeasuredValue | UnanswerableReason:
+        total, uncertainty, unit = 0.0, 0.0, ""
+        for lead, quantity in parts:
+            found = self._in(lead, quantity)
+            if isinstance(found, UnanswerableReason):
+                return found
+            total, unit = total + found.value, found.unit
+            uncertainty = hypot(uncertainty, found.uncertainty)
+        return MeasuredValue(total, unit, uncertainty)
+
+    def _longest_rr(self) -> MeasuredValue | UnanswerableReason:
+        intervals_s = [later - earlier for earlier, later in pairwise(self._r_peaks_s)]
+        if not intervals_s:
+            return UnanswerableReason.NOT_MEASURABLE
+        return MeasuredValue(1000 * max(intervals_s), "ms", _LONGEST_RR_UNCERTAINTY_MS)
+
+
+def _read(taken: Measurement | None) -> MeasuredValue | UnanswerableReason:
+    if taken is not None and taken.value is not None and taken.uncertainty is not None:
+        return MeasuredValue(taken.value, str(taken.unit), taken.uncertainty)
+    is_missing = taken is not None and taken.reason == "missing_lead"
+    return UnanswerableReason.MISSING_LEADS if is_missing else UnanswerableReason.NOT_MEASURABLE

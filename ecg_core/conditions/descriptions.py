@@ -1,0 +1,341 @@
+"""Descriptions: clause by clause, what is said of conditions, signs and measurements.
+
+Nothing is guessed: a clause of which nothing is read is left as it stands, for the text encoder.
+Every step looks at each word a bounded number of times.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from pydantic import BaseModel, ConfigDict
+
+from ecg_core.conditions.catalogue import ConditionKind
+from ecg_core.conditions.clauses import LEAD_WORDS, SUM_WORDS, clauses
+from ecg_core.conditions.frames import is_of_severity, is_qualifier, unframed
+from ecg_core.conditions.kinds import Piece
+from ecg_core.conditions.lexicon import Lexicon, folded_words
+from ecg_core.conditions.negation import holds_negating_word
+from ecg_core.conditions.quantities import holds_number_of_quantity, is_unit, read_measurement
+from ecg_core.conditions.question import (
+    Described,
+    KnownCondition,
+    Measured,
+    Not,
+    Question,
+    Sign,
+    Weighted,
+    all_of,
+    denied,
+    described,
+    leaves,
+)
+from ecg_core.conditions.regions import FEATURES, region_words, signs_in_leads
+from ecg_core.conditions.scope import is_function_word
+from ecg_core.conditions.spelling import contradicts
+from ecg_core.conditions.terms import fold_characters
+
+_NAMED_WEIGHT = 3.0  # a condition that a description names counts more than a feature of it
+_WEIGHT = 1.0
+_HEDGED_WEIGHT = 0.5
+
+_BRACKETS = re.compile(r"\s*\([^()]{0,40}\)$")  # "left bundle branch block (LBBB)"
+_HEDGES = frozenset(
+    [
+        "may",
+        "might",
+        "can",
+        "could",
+        "often",
+        "sometimes",
+        "usually",
+        "occasionally",
+        "possibly",
+        "probably",
+        "typically",
+        "commonly",
+        "frequently",
+        "manchmal",
+        "haeufig",
+        "oft",
+        "kann",
+        "koennen",
+        "meist",
+        "moeglich",
+    ]
+)
+_ASIDE = frozenset(
+    [
+        "unlike",
+        "mimic",
+        "mimics",
+        "mimicking",
+        "distinguish",
+        "distinguished",
+        "differential",
+        "differentiate",
+        "versus",
+        "vs",
+        "rather",
+        "resemble",
+        "resembles",
+        "imitate",
+        "imitates",
+        "confused",
+        "unterscheiden",
+    ]
+)
+_NEGATIONS = frozenset(
+    [
+        "no",
+        "not",
+        "without",
+        "absent",
+        "absence",
+        "lack",
+        "lacks",
+        "kein",
+        "keine",
+        "keinen",
+        "ohne",
+        "fehlend",
+    ]
+)
+_GENERAL = frozenset(
+    {"st-elevation", "st-depression", "inverted-t-waves", "low-amplitude-t-waves"}
+    | {"q-waves-present", "abnormal-q-wave"}
+)
+# Signs that say themselves that something is not there.
+_DENYING = frozenset(
+    Sign(name)
+    for name in (
+        "no P waves",
+        "broad notched R wave without q in I, aVL, V5 and V6",
+        "missing or very small R waves in V1 to V4",
+        "isoelectric ST segments",
+        "a pause of more than 2 s",
+        "an early wide QRS complex",
+    )
+)
+_OPPOSED = Sign("ST segments and T waves opposite to the QRS complex")
+_REACH = 4  # words that a negation reaches
+
+
+class _SignWords(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    words: tuple[tuple[str, ...], ...]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sign: tuple[_SignWords, ...]
+
+
+@cache
+def _sign_words() -> tuple[_SignWords, ...]:
+    file = resources.files(__package__).joinpath("language", "signs.toml")
+    return _File.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))).sign
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A description, read.
+
+    Attributes:
+        question: What was read, and what was not.
+        has_unread_number: Whether a quantity and a number stand in it that were not understood.
+        has_unread_negation: Whether a condition is named in a clause that negates something else.
+    """
+
+    question: Described
+    has_unread_number: bool
+    has_unread_negation: bool
+
+
+def read_description(text: str, lexicon: Lexicon) -> Description:
+    """Read what a text says, clause by clause."""
+    parts: list[Weighted] = []
+    unread: list[str] = []
+    has_unread_number = has_unread_negation = False
+    for clause in clauses(text):
+        found = list(_parts(clause, lexicon))
+        if _holds_unread_negation(clause, found):
+            has_unread_negation |= any(isinstance(p.part, KnownCondition) for p in found)
+            found = []
+        parts += found
+        if not found:
+            unread.append(clause)
+            has_unread_number |= holds_number_of_quantity(clause)
+        elif rest := " ".join(_unread_words(clause, lexicon, found)):
+            unread.append(rest)
+    question = described(text, parts, "; ".join(unread))
+    return Description(question, has_unread_number, has_unread_negation)
+
+
+def _holds_unread_negation(clause: str, found: Sequence[Weighted]) -> bool:
+    """Whether a clause negates something that none of its parts denies."""
+    if not holds_negating_word(clause):
+        return False
+    words = fold_characters(clause).split()
+    says_itself = {*_NEGATIONS, "opposite", "opposed"} if _is_opposed(found) else _NEGATIONS
+    if holds_negating_word(" ".join(word for word in words if word not in says_itself)):
+        return True
+    if says_itself is not _NEGATIONS and not _NEGATIONS & set(words):
+        return False
+    return not any(isinstance(p.part, Not) or p.part in _DENYING for p in found)
+
+
+def _is_opposed(found: Sequence[Weighted]) -> bool:
+    return any(each.part == _OPPOSED for each in found)
+
+
+def read_piece(text: str, lexicon: Lexicon) -> Piece:
+    """What a piece of a list names, as a whole or clause by clause."""
+    bare_forms = (form for bare in unframed(text) for form in (bare, _BRACKETS.sub("", bare)))
+    found = next((f for form in bare_forms if (f := lexicon.find(form)) is not None), None)
+    whole = None if found is None else found.question
+    if whole is None:
+        parts = {each.part for each in read_description(text, lexicon).question.parts}
+    else:
+        parts = {whole}
+    held = {p.id for p in parts if isinstance(p, KnownCondition) and lexicon.catalogue.has(p.id)}
+    denies = any(isinstance(part, Not) for part in parts)
+    return Piece(
+        whole.id if isinstance(whole, KnownCondition) and held else None,
+        frozenset(held),
+        denies or (bool(parts) and not held),
+    )
+
+
+def _parts(clause: str, lexicon: Lexicon) -> Iterator[Weighted]:
+    words = set(fold_characters(clause).split())
+    if words & _ASIDE:
+        return
+    weight = _HEDGED_WEIGHT if words & _HEDGES else _WEIGHT
+    whole = lexicon.find(clause)
+    if whole is not None:
+        yield _weighted(whole.question, weight, lexicon)
+        return
+    measured = read_measurement(clause)
+    if measured is None and not words & (_NEGATIONS | SUM_WORDS):
+        measured = read_measurement(clause, lenient=True)
+    if measured is not None:
+        yield Weighted(measured, weight)
+    in_leads = tuple(_in_leads(clause))
+    named = tuple(part for part in _named(clause, lexicon) if not in_leads or not _is_general(part))
+    for part in dict.fromkeys((*in_leads, *named, *_in_words(clause))):
+        yield _weighted(part, weight, lexicon)
+
+
+def _weighted(part: Question, weight: float, lexicon: Lexicon) -> Weighted:
+    return Weighted(part, weight * (_NAMED_WEIGHT if _is_named(part, lexicon) else 1.0))
+
+
+def _is_named(part: Question, lexicon: Lexicon) -> bool:
+    """Whether a part is a condition, not a mere feature that has an entry of its own."""
+    if not isinstance(part, KnownCondition) or not lexicon.catalogue.has(part.id):
+        return isinstance(part, KnownCondition)
+    kinds = (ConditionKind.FORM, ConditionKind.AXIS)
+    return lexicon.catalogue.get(part.id).kind not in kinds
+
+
+def _unread_words(clause: str, lexicon: Lexicon, found: Sequence[Weighted]) -> Iterator[str]:
+    """Words of a clause that nothing accounts for: no wording, no sign, no lead, no grammar."""
+    if lexicon.find(clause) is not None or read_measurement(clause) is not None:
+        return
+    words = folded_words(clause)
+    has_measurement = any(isinstance(leaf, Measured) for p in found for leaf in leaves(p.part))
+    said = {word for line in _matching_lines(clause) for piece in line for word in piece.split()}
+    states_feature = any(True for _ in signs_in_leads(clause))
+    feature_words = {word for f in FEATURES for word in (*f.wave, *f.words) if states_feature}
+    if states_feature:
+        feature_words |= set(region_words())
+    place = 0
+    while place < len(words):
+        wording = lexicon.phrases.at(words, place)
+        word = words[place]
+        if wording is not None:
+            place = wording[1]
+            continue
+        place += 1
+        is_said = any(word.startswith(piece) for piece in said) or word in feature_words
+        is_number = any(c.isdigit() for c in word) and word not in LEAD_WORDS
+        is_of_number = has_measurement and (is_number or is_unit(word))
+        is_small = len(word) < 2 or word in LEAD_WORDS or is_function_word(word)
+        is_small = (is_small and not is_qualifier(word)) or is_of_severity(word)
+        if not is_of_number and (is_number or not (is_said or is_small)):
+            yield word
+
+
+def _matching_lines(clause: str) -> Iterator[tuple[str, ...]]:
+    text = f" {' '.join(folded_words(clause))} "
+    for entry in _sign_words():
+        yield from (line for line in entry.words if _all_begin_in(text, line))
+
+
+def _all_begin_in(text: str, pieces: tuple[str, ...]) -> bool:
+    """Whether each piece begins at a word of the text."""
+    return all(f" {piece.lstrip()}" in text for piece in pieces)
+
+
+def _is_general(part: Question) -> bool:
+    """Whether a part says less than a feature in leads that stands in the same clause."""
+    inner = part.part if isinstance(part, Not) else part
+    if isinstance(inner, Sign):
+        return inner.name.startswith(tuple(feature.sign for feature in FEATURES))
+    return isinstance(inner, KnownCondition) and inner.id in _GENERAL
+
+
+def _in_leads(clause: str) -> Iterator[Question]:
+    words = re.findall(r"[^\W_]+", fold_characters(clause))
+    for names, place in signs_in_leads(clause):
+        part = all_of(map(Sign, names))
+        is_denied = bool(_NEGATIONS & set(words[max(0, place - _REACH) : place]))
+        yield denied(part) if is_denied else part
+
+
+def _named(clause: str, lexicon: Lexicon) -> Iterator[Question]:
+    """The conditions and signs that a clause names, the longest wording at each word."""
+    words = folded_words(clause)
+    place = 0
+    while place < len(words):
+        found = lexicon.phrases.at(words, place)
+        if found is None or _has_opposite_name(found[0], words[place - 1 : place], lexicon):
+            place += 1
+            continue
+        is_denied = bool(_NEGATIONS & set(words[max(0, place - _REACH) : place]))
+        yield denied(found[0]) if is_denied else found[0]
+        place = found[1]
+
+
+def _has_opposite_name(part: Question, before: Sequence[str], lexicon: Lexicon) -> bool:
+    """Whether the word before a wording contradicts it: "right" before "fascicular block"."""
+    if not before or not isinstance(part, KnownCondition) or not lexicon.catalogue.has(part.id):
+        return False
+    return contradicts(before[0], fold_characters(lexicon.catalogue.get(part.id).name))
+
+
+def _denied_between(text: str, pieces: Sequence[str]) -> bool:
+    """Whether a negation stands between the pieces: "wide QRS without a P wave" has no wide P."""
+    places = [text.index(f" {piece.lstrip()}") for piece in pieces]
+    between = text[min(places) : max(places)].split()
+    said = {word for piece in pieces for word in piece.split()}
+    return bool(_NEGATIONS & set(between) - said)
+
+
+def _in_words(clause: str) -> Iterator[Question]:
+    text = f" {' '.join(folded_words(clause))} "
+    for entry in _sign_words():
+        pieces = next((line for line in entry.words if _all_begin_in(text, line)), None)
+        if pieces is None or _denied_between(text, pieces):
+            continue
+        place = len(text[: text.index(f" {pieces[-1].lstrip()}") + 1].split())
+        before = set(text.split()[max(0, place - _REACH) : place])
+        says_no = any(set(piece.split()) & _NEGATIONS for piece in pieces)
+        yield denied(Sign(entry.name)) if before & _NEGATIONS and not says_no else Sign(entry.name)

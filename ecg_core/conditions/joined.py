@@ -1,0 +1,205 @@
+"""And, or, with, without, and lists: several findings in one text, each read by itself.
+
+A text is cut only where every piece can be read; else it is a description, or nothing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum, auto
+
+from ecg_core.conditions.quantities import quantities, read_measurement
+from ecg_core.conditions.question import (
+    Comparator,
+    KnownCondition,
+    Measured,
+    Not,
+    NotAnswerable,
+    Question,
+    all_of,
+    any_of,
+    children,
+    denied,
+)
+from ecg_core.conditions.terms import fold_characters
+
+Read = Callable[[str], Question | None]
+
+_MOST_PARTS = 12
+
+
+class _Joint(Enum):
+    AND = auto()
+    OR = auto()
+    WITHOUT = auto()
+    LIST = auto()
+
+
+_WORDS = {
+    _Joint.AND: "and und et y e en with mit avec con met com plus & + plus also sowie as",
+    _Joint.OR: "or oder ou o of either",
+    _Joint.WITHOUT: "without ohne sans sin senza zonder sem",
+}
+_JOINTS = {word: joint for joint, words in _WORDS.items() for word in words.split()}
+_OPENINGS = frozenset(["either", "both", "entweder", "sowohl"])
+_LIST = frozenset({",", ";", "|", "/", "\n"})
+
+
+class SeveralConditions(Exception):
+    """A list of conditions stands in one text: each is a query of its own."""
+
+
+def read_joined(text: str, read: Read) -> Question | None:
+    """The parts of a text, joined as it says.
+
+    Args:
+        text: Without its frame.
+        read: Reads one part; None where it cannot.
+
+    Returns:
+        None if the text is not cut anywhere, or a part cannot be read.
+
+    Raises:
+        SeveralConditions: It is a mere list of conditions.
+    """
+    for pieces, joints in _cuts(text):
+        parts = _parts(pieces, joints, read)
+        if parts is not None:
+            return _join(parts, joints)
+    return None
+
+
+def _cuts(text: str) -> Iterator[tuple[list[str], list[_Joint]]]:
+    """The ways to cut a text: at all joints; then at "or", at "and", one kind at a time."""
+    words = _words(text)
+    everywhere = [j for word in words if (j := _joint(word)) is not None]
+    if not everywhere:
+        return
+    for kinds in (set(_Joint), {_Joint.OR}, {_Joint.AND, _Joint.WITHOUT}, {_Joint.LIST}):
+        if kinds & set(everywhere):
+            pieces, joints = _cut(words, kinds)
+            if 1 < len(pieces) <= _MOST_PARTS and all(pieces):
+                yield pieces, joints
+
+
+def _words(text: str) -> list[str]:
+    for mark in _LIST:
+        text = text.replace(mark, f" {mark if mark != chr(10) else ';'} ")
+    words = text.split()
+    return words[1:] if words and fold_characters(words[0]) in _OPENINGS else words
+
+
+def _joint(word: str) -> _Joint | None:
+    return _Joint.LIST if word in _LIST else _JOINTS.get(fold_characters(word))
+
+
+def _cut(words: Sequence[str], kinds: set[_Joint]) -> tuple[list[str], list[_Joint]]:
+    pieces: list[list[str]] = [[]]
+    joints: list[_Joint] = []
+    for word in words:
+        joint = _joint(word)
+        if joint is None or joint not in kinds:
+            pieces[-1].append(word)
+        elif pieces[-1] or not joints:
+            joints.append(joint)
+            pieces.append([])
+        else:
+            # ", and" and "and also" are one joint: what is said last counts.
+            joints[-1] = joint
+    return [" ".join(piece) for piece in pieces], joints
+
+
+def _parts(pieces: Sequence[str], joints: Sequence[_Joint], read: Read) -> list[Question] | None:
+    parts: list[Question] = []
+    for place, piece in enumerate(pieces):
+        part = read(piece) or _of_same_quantity(piece, pieces[place - 1 : place], parts)
+        if part is None:
+            return None
+        parts.append(denied(part) if place and joints[place - 1] is _Joint.WITHOUT else part)
+    return parts
+
+
+def _of_same_quantity(piece: str, before: Sequence[str], parts: list[Question]) -> Question | None:
+    """The second limit of one quantity, as in "heart rate above 40 and below 60"."""
+    measured = read_measurement(before[0]) if before else None
+    if not isinstance(measured, Measured):
+        return None
+    name = quantities()[measured.quantity].names[0]
+    lead = "" if measured.lead is None else f" {measured.lead}"
+    second = read_measurement(f"{name} {piece}{lead}")
+    if second is not None:
+        parts[-1] = measured  # "heart rate above 100" alone may name a condition
+    return second
+
+
+def _join(parts: Sequence[Question], joints: Sequence[_Joint]) -> Question | None:
+    kinds = set(joints)
+    if kinds == {_Joint.LIST}:
+        if len({part for part in parts if isinstance(part, KnownCondition)}) == len(parts) > 1:
+            raise SeveralConditions
+        return None  # a list with signs or measurements is a description
+    if _Joint.OR in kinds and not kinds <= {_Joint.OR, _Joint.LIST}:
+        return _mixed(parts, joints)
+    return any_of(parts) if _Joint.OR in kinds else all_of(parts)
+
+
+def _mixed(parts: Sequence[Question], joints: Sequence[_Joint]) -> Question | None:
+    """Groups of "and", joined by "or": "and" binds closer; a comma among both is unclear."""
+    if _Joint.LIST in joints:
+        return None
+    groups: list[list[Question]] = [[parts[0]]]
+    for part, joint in zip(parts[1:], joints, strict=True):
+        if joint is _Joint.OR:
+            groups.append([part])
+        else:
+            groups[-1].append(part)
+    return any_of(all_of(group) for group in groups)
+
+
+def contradicts_itself(question: Question, exclusive: frozenset[tuple[str, str]]) -> bool:
+    """Whether no recording could show what is asked: AF and no AF, a rate above 100 and below 60.
+
+    Args:
+        question: What is asked.
+        exclusive: Pairs of ids of conditions that exclude one another, each pair sorted.
+    """
+    if isinstance(question, Not | NotAnswerable):
+        return False
+    parts = children(question)
+    if any(contradicts_itself(part, exclusive) for part in parts):
+        return True
+    if type(question).__name__ != "AllOf":
+        return False
+    asked = set(parts)
+    if any(isinstance(part, Not) and part.part in asked for part in parts):
+        return True
+    ids = sorted(part.id for part in parts if isinstance(part, KnownCondition))
+    pairs = {(one, other) for number, one in enumerate(ids) for other in ids[number + 1 :]}
+    return bool(pairs & exclusive) or _never_measured(parts)
+
+
+def _never_measured(parts: Sequence[Question]) -> bool:
+    """Whether limits of one quantity leave no value."""
+    ranges: dict[tuple[str, str | None], tuple[float, float]] = {}
+    for part in parts:
+        if isinstance(part, Measured):
+            key, (low, high) = (part.quantity, part.lead), limits(part)
+            before = ranges.get(key, (float("-inf"), float("inf")))
+            ranges[key] = (max(before[0], low), min(before[1], high))
+    return any(low > high for low, high in ranges.values())
+
+
+ABOUT_FRACTION = 0.1  # "a rate of 150" asks for 135 to 165
+
+
+def limits(measured: Measured) -> tuple[float, float]:
+    """Between which values a measurement fulfils what is asked."""
+    infinity = float("inf")
+    match measured.comparator:
+        case Comparator.ABOVE | Comparator.AT_LEAST:
+            return measured.value, infinity
+        case Comparator.BELOW | Comparator.AT_MOST:
+            return -infinity, measured.value
+        case Comparator.BETWEEN:
+            return measured.value, infinity if measured.upper is None else measured.upper
+        case _:
+            margin = ABOUT_FRACTION * abs(measured.value)
+            return measured.value - margin, measured.value + margin

@@ -1,0 +1,285 @@
+"""Quantities of an ECG in words: names in several languages, comparators, numbers and units.
+
+The names are data (`language/quantities.toml`). A text is read word by word from the left, so the
+time grows with its length only.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ecg_core.conditions.phrases import Phrases
+from ecg_core.conditions.question import Comparator, Measured, Question, all_of
+from ecg_core.conditions.terms import fold_characters
+from ecg_core.leads import LEADS
+
+
+class Quantity(BaseModel):
+    """Something that is measured.
+
+    Attributes:
+        id: Its name on the wire.
+        unit: Its own unit.
+        names: How it is said, folded.
+        per_lead: Whether it is measured in one lead.
+        bare_units: Units that a bare number may have, and what one of them is in its own unit.
+        low, high: What can be asked for; beyond, the number is no such measurement.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    unit: str
+    names: Annotated[tuple[str, ...], Field(min_length=1)]
+    per_lead: bool = False
+    units: Mapping[str, float]
+    low: float
+    high: float
+
+
+class _Words(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quantity: tuple[Quantity, ...]
+    comparators: Mapping[Comparator, tuple[str, ...]]
+    comparators_after: Mapping[Comparator, tuple[str, ...]]
+    ranges: tuple[str, ...]
+    range_words: tuple[str, ...]
+    fillers: tuple[str, ...]
+
+
+_TOKEN = re.compile(r"\d{1,9}(?:[.,]\d{1,6})?|>=|<=|[<>=≥≤~≈%°/]|[^\W\d_]+\d{0,2}|[-–—−+]")
+_NUMBER = re.compile(r"\d{1,9}(?:[.,]\d{1,6})?")
+_DASHES = frozenset("-–—−")
+_HALF_TURN_DEGREES = 180
+_OPEN = (None, Comparator.ABOUT)
+_GLUED_UNIT = re.compile(r"(?<=\d)(?=[a-zµμ])")
+_LEADS = MappingProxyType({lead.lower(): lead for lead in LEADS})
+
+
+@cache
+def _language() -> _Words:
+    file = resources.files(__package__).joinpath("language", "quantities.toml")
+    return _Words.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+
+
+@cache
+def quantities() -> Mapping[str, Quantity]:
+    """All quantities by id."""
+    return MappingProxyType({quantity.id: quantity for quantity in _language().quantity})
+
+
+@cache
+def _names() -> Phrases[Quantity]:
+    return Phrases.of((_words(n), q) for q in _language().quantity for n in q.names)
+
+
+@cache
+def _before() -> Phrases[Comparator]:
+    language = _language().comparators
+    return Phrases.of((_words(phrase), c) for c, phrases in language.items() for phrase in phrases)
+
+
+@cache
+def _after() -> Phrases[Comparator]:
+    language = _language().comparators_after
+    return Phrases.of((_words(phrase), c) for c, phrases in language.items() for phrase in phrases)
+
+
+@cache
+def _skipped() -> frozenset[str]:
+    return frozenset(_language().fillers)
+
+
+@cache
+def _between() -> frozenset[str]:
+    return frozenset(_language().range_words)
+
+
+@cache
+def _range_openings() -> Phrases[bool]:
+    return Phrases.of((_words(phrase), True) for phrase in _language().ranges)
+
+
+def read_measurement(text: str, *, lenient: bool = False) -> Question | None:
+    """The measurement that a text asks for, if it asks for one and for nothing else.
+
+    Args:
+        text: Such as "QTc over 480 ms", "HR>120", "PR 120-200 ms", "Frequenz über 100".
+        lenient: Pass over words of no such meaning, as in a clause of a description.
+
+    Returns:
+        The comparison in the quantity's own unit, in each lead that is named; None where the text
+        is no such comparison, or names a number that the quantity cannot have.
+    """
+    found = _Reader(_words(text), lenient=lenient).read()
+    return all_of(found) if found else None
+
+
+def holds_number_of_quantity(text: str) -> bool:
+    """Whether a quantity and a number stand in the text, read or not."""
+    words = _words(text)
+    named = any(_names().at(words, place) is not None for place in range(len(words)))
+    return named and any(_NUMBER.fullmatch(word) for word in words)
+
+
+def is_unit(word: str) -> bool:
+    """Whether a folded word, in the singular or not, is a unit of some quantity or a word of it."""
+    return word in _unit_words() or f"{word}s" in _unit_words()
+
+
+@cache
+def _unit_words() -> frozenset[str]:
+    units = (unit for quantity in _language().quantity for unit in quantity.units)
+    return frozenset(word for unit in units for word in unit.split())
+
+
+def _words(text: str) -> list[str]:
+    return _TOKEN.findall(_GLUED_UNIT.sub(" ", fold_characters(text)))
+
+
+class _Reader:
+    """Reads one text: quantity, comparator, number, unit and lead, in any usual order."""
+
+    def __init__(self, words: list[str], *, lenient: bool) -> None:
+        self._words = words
+        self._lenient = lenient
+        self._quantity: Quantity | None = None
+        self._comparator: Comparator | None = None
+        self._numbers: list[float] = []
+        self._units: list[str] = []
+        self._leads: dict[str, None] = {}
+        self._is_range = False
+        self._is_beyond = False
+
+    def read(self) -> tuple[Measured, ...]:
+        place = 0
+        while place < len(self._words):
+            end = self._step(place)
+            if end is None:
+                return ()
+            place = end
+        return self._measured()
+
+    def _step(self, place: int) -> int | None:
+        """Where the next piece ends; None if it is none of a measurement."""
+        takes = (
+            self._take_number,
+            self._take_range,
+            self._take_comparator,
+            self._take_quantity,
+            self._take_unit,
+        )
+        for take in takes:
+            end = take(place)
+            if end is not None:
+                return end
+        word = self._words[place]
+        if word in _LEADS:
+            self._leads[_LEADS[word]] = None
+            return place + 1
+        if word in _skipped():
+            return place + 1
+        # A word after a number may be a unit that is not known: then the number is not read.
+        is_unit = word.isalpha() and place > 0 and bool(_NUMBER.fullmatch(self._words[place - 1]))
+        return place + 1 if self._lenient and not is_unit else None
+
+    def _take_number(self, place: int) -> int | None:
+        negative = self._words[place] in _DASHES and self._may_be_negative(place)
+        if not self._number_follows(place + negative) or len(self._numbers) == 2:
+            return None
+        number = float(self._words[place + negative].replace(",", "."))
+        self._numbers.append(-number if negative else number)
+        return place + negative + 1
+
+    def _may_be_negative(self, place: int) -> bool:
+        """Whether a dash before a number is its sign: nothing that a range could begin with."""
+        return place == 0 or not _NUMBER.fullmatch(self._words[place - 1])
+
+    def _take_range(self, place: int) -> int | None:
+        opening = _range_openings().at(self._words, place)
+        if opening is not None and not self._numbers:
+            self._is_range = True
+            return opening[1]
+        if len(self._numbers) == 1 and self._number_follows(place + 1 + self._sign_at(place + 1)):
+            word = self._words[place]
+            if word in _DASHES or (word in _between() and self._comparator in _OPEN):
+                self._is_range = True
+                return place + 1
+        return None
+
+    def _sign_at(self, place: int) -> bool:
+        return place < len(self._words) and self._words[place] in _DASHES
+
+    def _number_follows(self, place: int) -> bool:
+        return place < len(self._words) and _NUMBER.fullmatch(self._words[place]) is not None
+
+    def _take_comparator(self, place: int) -> int | None:
+        phrases = _after() if self._numbers else _before()
+        found = phrases.at(self._words, place)
+        if found is None:
+            found = _before().at(self._words, place) if not self._numbers else None
+        if found is None:
+            return None
+        if self._comparator not in (*_OPEN, found[0]):
+            # "of 120 ms or more": what is said last is meant; two limits are no one comparison.
+            return found[1] if found[0] is Comparator.ABOUT else None
+        self._comparator = found[0]
+        self._is_beyond = self._words[place : found[1]] == ["beyond"]
+        return found[1]
+
+    def _take_quantity(self, place: int) -> int | None:
+        found = _names().at(self._words, place)
+        if found is None:
+            return None
+        if self._quantity not in (None, found[0]):
+            return None
+        self._quantity = found[0]
+        return found[1]
+
+    def _take_unit(self, place: int) -> int | None:
+        if not self._numbers:
+            return None
+        for end in range(min(len(self._words), place + 4), place, -1):
+            unit = " ".join(self._words[place:end])
+            if any(unit in quantity.units for quantity in _language().quantity):
+                self._units.append(unit)
+                return end
+        return None
+
+    def _measured(self) -> tuple[Measured, ...]:
+        quantity = self._quantity or _of_rate_unit(self._units)
+        if quantity is None or not self._numbers or len(set(self._units)) > 1:
+            return ()
+        if quantity.per_lead != bool(self._leads):
+            return ()
+        factor = quantity.units.get(self._units[0] if self._units else "")
+        if factor is None or (len(self._numbers) == 2) != self._is_range:
+            return ()
+        limits = sorted(round(number * factor, 6) for number in self._numbers)
+        if limits[0] < quantity.low or limits[-1] > quantity.high:
+            return ()
+        if quantity.unit == "degrees" and limits[-1] - limits[0] > _HALF_TURN_DEGREES:
+            return ()  # "between -90 and 180" goes the other way round
+        return tuple(self._compared(quantity, limits, lead) for lead in self._leads or (None,))
+
+    def _compared(self, quantity: Quantity, limits: list[float], lead: str | None) -> Measured:
+        if self._is_range:
+            between = Comparator.BETWEEN
+            return Measured(quantity.id, between, limits[0], quantity.unit, lead, limits[1])
+        comparator = self._comparator or Comparator.ABOUT
+        if self._is_beyond and limits[0] < 0:
+            comparator = Comparator.BELOW  # an axis beyond -45 degrees lies farther from 0
+        return Measured(quantity.id, comparator, limits[0], quantity.unit, lead)
+
+
+def _of_rate_unit(units: Sequence[str]) -> Quantity | None:
+    """Beats per minute are said of one quantity only."""
+    rate = quantities()["heart_rate"]
+    return rate if units and units[0] in rate.units and units[0] else None

@@ -1,0 +1,379 @@
+"""From a text to what it asks for: the frame off, the look-up, numbers, and/or, descriptions.
+
+The line through it: what the catalogue lists is looked up first, whole, in ever barer forms; then
+without words whose meaning is not read (they are named in a note); then misspelt; then cut at
+"and" and "or"; then as a denial; at last as a description. What is no finding of an ECG, or cannot
+be read, gets no answer. No note and no message repeats the text: it may hold patient data.
+"""
+
+import json
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NoReturn
+
+from ecg_core.conditions.clauses import pieces
+from ecg_core.conditions.descriptions import Description, read_description, read_piece
+from ecg_core.conditions.frames import (
+    Qualifier,
+    is_of_severity,
+    undenied,
+    unframed,
+    unqualified,
+)
+from ecg_core.conditions.joined import SeveralConditions, contradicts_itself, read_joined
+from ecg_core.conditions.kinds import Piece, read_kinds
+from ecg_core.conditions.lexicon import Found, Lexicon, folded_words
+from ecg_core.conditions.negation import (
+    holds_negating_symbol,
+    holds_negating_word,
+    names_something,
+    negated_terms,
+    plainer_forms,
+    terms_after_prefix,
+)
+from ecg_core.conditions.quantities import holds_number_of_quantity, read_measurement
+from ecg_core.conditions.queries import UNCLEAR_NEGATION, text_faults, understand_query
+from ecg_core.conditions.question import (
+    KnownCondition,
+    Not,
+    NotAnswerable,
+    Question,
+    UnanswerableReason,
+    denied,
+    described,
+)
+from ecg_core.conditions.scope import (
+    EcgVocabulary,
+    asks_for_more_than_an_ecg,
+    is_function_word,
+    names_other_things,
+)
+from ecg_core.conditions.spelling import contradicts
+from ecg_core.conditions.terms import fold_characters
+from ecg_core.errors import FaultCode, InvalidQuery
+
+_MAX_CHARACTERS = 300
+_FEW_WORDS = 5  # where one word that is not read may be the one that matters
+
+
+class NoteCode:
+    """Codes of warnings about how a query was read. Part of the HTTP contract."""
+
+    NOT_READ = "not_read"
+    SPELLING = "query_spelling"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the asker should know of how a text was read; never in the text's own words."""
+
+    code: str
+    detail: str
+
+
+_ANY_OF_LIST = Note(
+    NoteCode.NOT_READ, "not read: whether all of the list are meant; any of them is asked for"
+)
+_SHORT = 3  # letters of an abbreviation that is also a word of some language
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text, read.
+
+    Attributes:
+        text: As it was asked, trimmed and in Unicode's composed form.
+        term: The text without its frame, readable; what is put to the text encoder.
+        question: What it asks for.
+        notes: What of it was not read, or read with a correction.
+    """
+
+    text: str
+    term: str
+    question: Question
+    notes: tuple[Note, ...] = ()
+
+
+_QUALIFIERS = {
+    Qualifier.SEVERITY: "how severe it is",
+    Qualifier.ACUITY: "how new it is",
+    Qualifier.AGE: "how old it is",
+    Qualifier.ONLY: "that it is the only finding",
+    Qualifier.SIDE: "on which side it is",
+    Qualifier.FREQUENCY: "how often it occurs",
+}
+
+
+class QuestionReader:
+    """Reads texts through a lexicon; what a text means follows from the two alone."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+        self._vocabulary = EcgVocabulary(lexicon.catalogue)
+        self._exclusive = frozenset(lexicon.catalogue.exclusive)
+
+    def read(self, text: str, *, max_characters: int = _MAX_CHARACTERS) -> Reading:
+        """What a text asks for.
+
+        Args:
+            text: One finding in any usual words.
+            max_characters: The longest text that is read.
+
+        Raises:
+            InvalidQuery: It cannot be asked so: a list of conditions, a contradiction, several
+                meanings, or a negation whose reach is unclear; it says what to ask instead.
+        """
+        trimmed = text.strip()
+        _refuse_array(trimmed)
+        if faults := tuple(text_faults(trimmed, max_characters)):
+            raise InvalidQuery(faults)
+        asked = unicodedata.normalize("NFC", trimmed)
+        if read_measurement(asked) is None and holds_negating_symbol(asked):
+            raise InvalidQuery([UNCLEAR_NEGATION])
+        forms = tuple(dict.fromkeys(_forms(asked)))
+        if not names_something(forms[-1]):
+            detail = "The query names no condition; ask for one by name."
+            raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
+        question, notes = self._question(forms)
+        if contradicts_itself(question, self._exclusive):
+            detail = "The parts of the query exclude one another; ask for each by itself."
+            raise InvalidQuery.of(FaultCode.QUERY_CONTRADICTORY, detail)
+        return Reading(asked, forms[-1], question, tuple(dict.fromkeys(notes)))
+
+    def _question(self, forms: tuple[str, ...]) -> tuple[Question, list[Note]]:
+        notes: list[Note] = []
+        named = self._named(forms, notes)
+        if named is not None:
+            return named, notes
+        barest = forms[-1]
+        if asks_for_more_than_an_ecg(barest):
+            return NotAnswerable(UnanswerableReason.NOT_A_FINDING), notes
+        kinds = read_kinds(barest, pieces, self._piece, self._lexicon.catalogue)
+        if kinds is not None:
+            notes.append(_ANY_OF_LIST)
+            if not kinds.is_whole:
+                notes.append(_not_read("a part of the list"))
+            return kinds.question, notes
+        joined = self._joined(barest, notes)
+        if joined is not None:
+            return joined, notes
+        return self._denial_or_description(forms, notes), notes
+
+    def _piece(self, text: str) -> Piece:
+        return read_piece(text, self._lexicon)
+
+    def _named(self, forms: tuple[str, ...], notes: list[Note]) -> Question | None:
+        """What is named as a whole: exactly, without qualifiers, denied, or misspelt."""
+        for form in forms:
+            found = self._leaf(form)
+            if found is not None:
+                return found
+        for form in forms:
+            found = self._unqualified(form, notes) or self._denied(form, notes)
+            if found is not None:
+                return found
+        return _first(self._misspelt(form, notes) for form in forms[::-1])
+
+    def _leaf(self, text: str) -> Question | None:
+        if meanings := self._lexicon.ambiguous(text):
+            names = ", ".join(meaning.name for meaning in meanings)
+            _refuse_ambiguous(names)
+        # A number first: "PR above 200 ms" is a wording of a condition, "PR above 201 ms" is none,
+        # and the answer may not jump between the two.
+        measured = read_measurement(text)
+        found = self._lexicon.find(text) if measured is None else None
+        return measured if found is None else found.question
+
+    def _unqualified(self, text: str, notes: list[Note]) -> Question | None:
+        for bare in unqualified(text):
+            found = _first(map(self._leaf, unframed(bare.text)))
+            if found is not None and not self._has_opposite_name(found, text):
+                notes.extend(_not_read(_QUALIFIERS[q]) for q in sorted(bare.dropped))
+                return found
+        return None
+
+    def _has_opposite_name(self, found: Question, text: str) -> bool:
+        """Whether a word that was left out denies the name: "right" of a left fascicular block."""
+        if not isinstance(found, KnownCondition) or not self._lexicon.catalogue.has(found.id):
+            return False
+        name = fold_characters(self._lexicon.catalogue.get(found.id).name)
+        return contradicts(fold_characters(text), name)
+
+    def _denied(self, text: str, notes: list[Note]) -> Question | None:
+        inner = undenied(text)
+        if inner is None:
+            return None
+        forms = tuple(unframed(inner))
+        found = _first(map(self._leaf, forms))
+        found = found or _first(self._unqualified(f, notes) for f in forms)
+        if found is None and not holds_negating_word(inner):
+            found = _first(self._misspelt(f, notes) for f in forms)
+        return None if found is None else denied(found)
+
+    def _misspelt(self, text: str, notes: list[Note]) -> Question | None:
+        lexicon = self._lexicon
+        if holds_negating_word(text) or any(map(lexicon.find, terms_after_prefix(text))):
+            return None
+        near = {f.question: (f.corrected, notes) for f, notes in self._respelt(text)}
+        near = near or {f.question: (f.corrected, []) for f in lexicon.nearest(text)}
+        if len(near) > 1:
+            _refuse_ambiguous(", ".join(term for term, _ in near.values() if term))
+        for question, (corrected, dropped) in near.items():
+            notes += [*dropped, Note(NoteCode.SPELLING, f"read as: {corrected}")]
+            return question
+        return None
+
+    def _respelt(self, text: str) -> Iterator[tuple[Found, list[Note]]]:
+        """What a text names once its unknown words are spelt as words of the lexicon."""
+        for corrected in self._lexicon.respelt(text):
+            for form in unframed(corrected):
+                notes: list[Note] = []
+                listed = self._lexicon.find(form)
+                named = listed.question if listed else self._unqualified(form, notes)
+                if named is not None:
+                    yield Found(named, form), notes
+                    break
+
+    def _joined(self, text: str, notes: list[Note]) -> Question | None:
+        ambiguous: list[InvalidQuery] = []
+
+        def read(piece: str) -> Question | None:
+            try:
+                return self._part(piece, notes)
+            except InvalidQuery as error:
+                ambiguous.append(error)
+                return NotAnswerable(UnanswerableReason.NOT_UNDERSTOOD)
+
+        written = len(notes)
+        try:
+            question = read_joined(text, read)
+        except SeveralConditions:
+            detail = "The query lists several conditions; ask for each in a query of its own."
+            raise InvalidQuery.of(FaultCode.SEVERAL_CONDITIONS, detail) from None
+        if question is None:
+            del notes[written:]
+        elif ambiguous:
+            raise ambiguous[0]  # every other part is clear
+        elif undenied(text) is not None:
+            raise InvalidQuery([UNCLEAR_NEGATION])  # "no AF and LBBB": how far does "no" reach?
+        return question
+
+    def _part(self, text: str, notes: list[Note]) -> Question | None:
+        named = self._named(tuple(_forms(text)), notes)
+        if named is None and names_other_things(text):
+            return NotAnswerable(UnanswerableReason.NOT_A_FINDING)
+        return named
+
+    def _denial_or_description(self, forms: tuple[str, ...], notes: list[Note]) -> Question:
+        barest = forms[-1]
+        # "no conduction to the right ventricle" denies no finding: it is one.
+        inner = undenied(barest) if holds_negating_word(barest) else None
+        negated = any(negated_terms(form) for form in forms)
+        if inner is not None or negated:
+            # "no P waves, wide QRS" denies nothing: the first clause is a sign's name.
+            signs = read_description(barest, self._lexicon)
+            if _denies_nothing(signs):
+                return signs.question
+        if inner is not None:
+            return self._denial(barest, inner)
+        if negated:
+            query = understand_query(barest, self._lexicon.catalogue)
+            if query.negated and query.condition is not None:
+                return denied(KnownCondition(query.condition.id))
+        return self._description(barest, notes)
+
+    def _denial(self, text: str, inner: str) -> Question:
+        """A denial of what is not listed: no answer, or refused where its reach is unclear."""
+        if names_other_things(inner):
+            return NotAnswerable(UnanswerableReason.NOT_A_FINDING)
+        query = understand_query(text, self._lexicon.catalogue)
+        if not query.negated or query.condition is not None:
+            raise InvalidQuery([UNCLEAR_NEGATION])
+        return denied(self._description(query.term, []))
+
+    def _description(self, text: str, notes: list[Note]) -> Question:
+        read = read_description(text, self._lexicon)
+        if not read.question.parts and (question := self._not_answerable(text)) is not None:
+            return question
+        if len(text.split()) <= _FEW_WORDS and self._lexicon.may_be_misspelt(read.question.unread):
+            detail = "A word of the query may be misspelt; check it and ask again."
+            raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
+        if not read.question.parts:
+            return described(text, (), text)
+        if self._hangs_on_an_abbreviation(text, read.question.unread):
+            return NotAnswerable(UnanswerableReason.NOT_UNDERSTOOD)
+        if read.has_unread_negation:
+            raise InvalidQuery([UNCLEAR_NEGATION])
+        if any(map(is_of_severity, folded_words(text))):
+            notes.append(_not_read(_QUALIFIERS[Qualifier.SEVERITY]))
+        if read.has_unread_number:
+            notes.append(_not_read("a number"))
+        if read.question.unread:
+            notes.append(_not_read("a part of the description, which counts by its embedding"))
+        elif len(read.question.parts) == 1:
+            return read.question.parts[0].part
+        return read.question
+
+    def _hangs_on_an_abbreviation(self, text: str, unread: str) -> bool:
+        """Whether all that was read is one short word, and the rest speaks of no ECG.
+
+        "ear" is an abbreviation of a rhythm, "fa" of another: not in "ear infection", "che tempo
+        fa". In capitals they are meant.
+        """
+        left = {*fold_characters(unread).split()}
+        words = [word for word in text.split() if fold_characters(word) not in left]
+        read = [word for word in words if not is_function_word(fold_characters(word))]
+        is_short = len(read) <= 1 and all(len(w) <= _SHORT and not w.isupper() for w in read)
+        return bool(unread) and is_short and not self._vocabulary.holds_word_of(unread)
+
+    def _not_answerable(self, text: str) -> NotAnswerable | None:
+        if names_other_things(text):
+            return NotAnswerable(UnanswerableReason.NOT_A_FINDING)
+        if holds_negating_word(text) or any(
+            self._lexicon.find(term) for term in terms_after_prefix(text)
+        ):
+            raise InvalidQuery([UNCLEAR_NEGATION])
+        if holds_number_of_quantity(text) or not self._vocabulary.holds_word_of(text):
+            return NotAnswerable(UnanswerableReason.NOT_UNDERSTOOD)
+        return None
+
+
+def _first(questions: Iterable[Question | None]) -> Question | None:
+    return next((question for question in questions if question is not None), None)
+
+
+def _denies_nothing(read: Description) -> bool:
+    parts = read.question.parts
+    is_whole = bool(parts) and not read.question.unread and not read.has_unread_negation
+    return is_whole and not any(isinstance(each.part, Not) for each in parts)
+
+
+def _forms(text: str) -> Iterator[str]:
+    """Ever barer forms of a text, without doubt, without frames."""
+    for plain in plainer_forms(text):
+        yield plain
+    barest = plain
+    yield from unframed(barest)
+
+
+def _not_read(what: str) -> Note:
+    return Note(NoteCode.NOT_READ, f"not read: {what}")
+
+
+def _refuse_ambiguous(names: str) -> NoReturn:
+    raise InvalidQuery.of(
+        FaultCode.QUERY_AMBIGUOUS, f"The term has several meanings; ask for one of: {names}."
+    )
+
+
+def _refuse_array(text: str) -> None:
+    if not text.startswith("["):
+        return
+    try:
+        array = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(array, list) and len(array) > 1:
+        detail = "The query is a list; ask for each entry in a query of its own."
+        raise InvalidQuery.of(FaultCode.SEVERAL_CONDITIONS, detail)

@@ -1,0 +1,1 @@
+"""DICOM waveforms: bytes to elements, elements to groups, groups to a recording."""

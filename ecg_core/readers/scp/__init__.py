@@ -1,0 +1,1 @@
+"""Reader of SCP-ECG (EN 1064)."""

@@ -1,0 +1,1 @@
+"""Delimited text: bytes to cells, cells to columns, columns to a recording."""

@@ -1,0 +1,1 @@
+"""WFDB records: the header's grammar, what it must declare, the samples' formats."""

@@ -1,0 +1,1 @@
+"""Readers of the XML formats that devices write."""

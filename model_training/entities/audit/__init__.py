@@ -1,0 +1,1 @@
+"""Mentions counted in many reports, to find what the rules miss."""

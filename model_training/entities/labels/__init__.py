@@ -1,0 +1,1 @@
+"""Entities and codes of a recording, merged into one matrix of labels."""

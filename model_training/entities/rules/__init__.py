@@ -1,0 +1,1 @@
+"""Entities read from reports by rules."""

@@ -1,0 +1,1 @@
+"""A trained run written as the bundle that the service loads."""

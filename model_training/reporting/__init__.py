@@ -1,0 +1,1 @@
+"""Reports, plots and the model card, made from the figures of an evaluation."""

@@ -1,0 +1,84 @@
+"""The report's plots as small PNG files; the same data gives the same bytes."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from model_training.reporting.tables import BASE, Results
+
+_SIZE_INCHES, _DPI = (4.5, 3.2), 110
+
+
+def draw_plots(results: Results, folder: Path) -> list[Path]:
+    """Draw what the results hold into `plots/` of the folder; removes what they do not hold."""
+    plots = folder / "plots"
+    plots.mkdir(exist_ok=True)
+    written = []
+    for name, draw in _PLOTS.items():
+        file = plots / f"{name}.png"
+        figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
+        if draw(figure.add_subplot(), results):
+            figure.savefig(file, dpi=_DPI, metadata={"Software": None})
+            written.append(file)
+        else:
+            file.unlink(missing_ok=True)
+    return written
+
+
+def _reliability(axes: Axes, results: Results) -> bool:
+    bins = results["calibration"].get("bins")
+    if not bins:
+        return False
+    axes.plot([0, 1], [0, 1], "--", color="grey", linewidth=1)
+    axes.plot([b["confidence"] for b in bins], [b["frequency"] for b in bins], "o-")
+    axes.set(xlabel="probability answered", ylabel="share present", title="Reliability, fold 10")
+    return True
+
+
+def _abstention(axes: Axes, results: Results) -> bool:
+    points = results["calibration"].get("abstention")
+    if not points:
+        return False
+    axes.plot([p["coverage"] for p in points], [100 * p["error"] for p in points], "o-")
+    axes.set(
+        xlabel="share answered", ylabel="wrong, %", title="Abstention, fold 10", ylim=(0, None)
+    )
+    return True
+
+
+def _learning_curve(axes: Axes, results: Results) -> bool:
+    found: Results = results.get("ablations", {})
+    rows = [row for name, row in found.items() if row["percent"] < 100 or name == BASE]
+    if len(rows) < 2:
+        return False
+    rows.sort(key=lambda row: row["recordings"])
+    for fold in ("fold_9", "fold_10"):
+        areas = [row[fold]["auroc"] for row in rows]
+        axes.plot([row["recordings"] for row in rows], areas, "o-", label=fold.replace("_", " "))
+    axes.set(xlabel="training recordings", ylabel="macro AUROC, %", xscale="log")
+    axes.legend()
+    return True
+
+
+def _unseen(axes: Axes, results: Results) -> bool:
+    unseen = results.get("unseen")
+    if not unseen:
+        return False
+    rows = {"ours": unseen, **unseen["peers"]}
+    for height, row in enumerate(rows.values()):
+        axes.plot(row["ci95"], [height, height], color="grey")
+        axes.plot(row["auroc"], height, "o", color="C0")
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.invert_yaxis()
+    axes.set(xlabel="macro AUROC, % (95 % CI)", title="Conditions kept from training, fold 10")
+    return True
+
+
+_PLOTS: Mapping[str, Callable[[Axes, Results], bool]] = {
+    "reliability": _reliability,
+    "abstention": _abstention,
+    "learning_curve": _learning_curve,
+    "unseen": _unseen,
+}

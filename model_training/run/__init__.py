@@ -1,0 +1,1 @@
+"""A training run: its configuration, its recordings, its methods and its folder."""

@@ -1,0 +1,1 @@
+"""Answers: from the engine's types to the wire's."""

@@ -1,0 +1,1 @@
+"""Requests taken in: bounded bodies, forms and uploads."""

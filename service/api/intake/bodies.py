@@ -1,0 +1,91 @@
+"""Request bodies, bounded in bytes and time while they arrive, whatever their headers claim."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.requests import ClientDisconnect, Request
+
+from ecg_core.errors import Overloaded
+from service.errors import RequestError, UnreadableRequest, UploadTimedOut, UploadTooLarge
+from service.runtime.upload_budget import BudgetShare
+
+_DRAIN_S = 2.0
+
+
+class IncomingBody:
+    """A request's body as it arrives.
+
+    Args:
+        request: The request; nothing of its body has been read.
+        max_bytes: Its largest size.
+        share: Where its bytes are counted.
+    """
+
+    def __init__(self, request: Request, max_bytes: int, share: BudgetShare) -> None:
+        self._request = request
+        self._max_bytes = max_bytes
+        self._share = share
+        self._complete = False
+
+    @asynccontextmanager
+    async def arriving_within(self, seconds: float) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The body's chunks, which have to be there in time.
+
+        Raises:
+            UploadTimedOut: They are not.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                yield self._chunks()
+        except TimeoutError as error:
+            raise UploadTimedOut from error
+        except (RequestError, Overloaded):
+            await self._drain()
+            raise
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        """Each chunk, once it is known to be within bounds.
+
+        Raises:
+            UploadTooLarge: There are more than `max_bytes`, or the header announces so.
+            Overloaded: The service holds too many bytes of other uploads.
+            ClientDisconnect: The client hung up before the end.
+        """
+        if _announced_bytes(self._request) > self._max_bytes:
+            raise UploadTooLarge
+        received = 0
+        while not self._complete:
+            chunk = await self._next()
+            received += len(chunk)
+            if received > self._max_bytes:
+                raise UploadTooLarge
+            self._share.take(len(chunk))
+            yield chunk
+
+    async def _next(self) -> bytes:
+        message = await self._request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        self._complete = not message.get("more_body", False)
+        return bytes(message.get("body", b""))
+
+    async def _drain(self) -> None:
+        """Read on for a little while: a client that still sends would miss the answer otherwise.
+
+        One that waits for "100 Continue" sends nothing yet, and is not told to.
+        """
+        if "100-continue" in self._request.headers.get("expect", ""):
+            return
+        drained = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_S):
+                while not self._complete and drained <= self._max_bytes:
+                    drained += len(await self._next())
+
+
+def _announced_bytes(request: Request) -> int:
+    stated = request.headers.get("content-length", "0")
+    if not (stated.isascii() and stated.isdigit()):
+        raise UnreadableRequest
+    return int(stated)

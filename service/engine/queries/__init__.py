@@ -1,0 +1,1 @@
+"""Queries: understood, embedded, and compared with what the model was trained on."""

@@ -1,1 +1,0 @@
-"""What can be asked: the registry of conditions, and the embeddings of queries."""

@@ -1,0 +1,1 @@
+"""What is kept: registered conditions (SQLite or Redis), and embeddings (Redis)."""

@@ -1,0 +1,1 @@
+"""Conditions that can be asked for: the built-in ones and those that callers register."""

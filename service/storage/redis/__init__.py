@@ -1,0 +1,1 @@
+"""Redis: its address, client, guarded link and start."""
