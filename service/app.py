@@ -78,7 +78,7 @@ def create_app(
         reload,
         AccessControl(settings, metrics, audit.write_key_change),
         audit,
-        UploadBudget(settings.max_uploads_bytes),
+        UploadBudget(settings.max_uploads_bytes, left_for_others=settings.max_upload_bytes),
         WorkingMemory(settings.max_working_bytes),
     )
     attach_service_state(app, state)

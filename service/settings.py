@@ -199,8 +199,9 @@ class Settings(AccessSettings):
     """Largest request body, and largest file after unpacking. Each upload is held in memory."""
 
     max_uploads_bytes: PositiveInt = 256 * _MEBIBYTE
-    """Most bytes of all uploads held at once. When they are reached, requests are refused with 503
-    until others have been answered: this bounds the process's memory."""
+    """Most bytes of all uploads held at once, of which a body takes what it announces before it is
+    read. Where that does not fit, it is refused with 503 until others have been answered: this
+    bounds the process's memory. A key that holds some leaves room for another's largest upload."""
 
     max_working_bytes: PositiveInt = 512 * _MEBIBYTE
     """Most bytes that reading and preparing recordings may take at once, fourteen for each byte of

@@ -11,10 +11,17 @@ from service.errors import RequestError, UnreadableRequest, UploadTimedOut, Uplo
 from service.runtime.upload_budget import BudgetShare
 
 _DRAIN_S = 2.0
+# A body of unknown length is counted as it comes up to this part of the largest, a mebibyte of 32:
+# most recordings are smaller, and all that one key may have at once hold one largest together.
+_COUNTED_AS_IT_COMES = 1 / 32
 
 
 class IncomingBody:
     """A request's body as it arrives.
+
+    The bytes that it announces are counted before any of it is read: bodies that took their room
+    piece by piece would take it from each other until none of them could end. For the same reason
+    one without a length that goes on for long takes room for the largest there may be.
 
     Args:
         request: The request; nothing of its body has been read.
@@ -24,7 +31,8 @@ class IncomingBody:
 
     def __init__(self, request: Request, max_bytes: int, share: BudgetShare) -> None:
         self._request = request
-        self._max_bytes = max_bytes
+        # What could never be held is too large, however much else is held now.
+        self._max_bytes = min(max_bytes, share.largest)
         self._share = share
         self._complete = False
 
@@ -49,19 +57,25 @@ class IncomingBody:
 
         Raises:
             UploadTooLarge: There are more than `max_bytes`, or the header announces so.
-            Overloaded: The service holds too many bytes of other uploads.
+            Overloaded: The service holds too many bytes of other uploads: told before anything is
+                read if the header announces the length.
             ClientDisconnect: The client hung up before the end.
         """
-        if _announced_bytes(self._request) > self._max_bytes:
+        announced = _announced_bytes(self._request)
+        if announced > self._max_bytes:
             raise UploadTooLarge
+        self._share.grow_to(announced)
         received = 0
         while not self._complete:
             chunk = await self._next()
             received += len(chunk)
             if received > self._max_bytes:
                 raise UploadTooLarge
-            self._share.take(len(chunk))
+            if received > self._share.taken:
+                is_short = received <= _COUNTED_AS_IT_COMES * self._max_bytes
+                self._share.grow_to(received if is_short else self._max_bytes)
             yield chunk
+        self._share.shrink_to(received)
 
     async def _next(self) -> bytes:
         message = await self._request.receive()

@@ -66,7 +66,7 @@ async def diagnose_batch(
     as_lines = wants_lines(request.headers)
     as_fhir = not as_lines and wants_fhir(request.headers)
     with ExitStack() as held:
-        share = held.enter_context(budget.share())
+        share = held.enter_context(budget.share(state.caller))
         form = await read_batch_form(request, settings, share)
         metrics.answers.upload(share.taken)
         deadline = Deadline(settings.batch_deadline_s)

@@ -75,7 +75,7 @@ async def diagnose(
     # Before the upload is taken in: that would only cost time and memory.
     runtime.workers.refuse_if_full()
     as_fhir = wants_fhir(request.headers)
-    with budget.share() as share:
+    with budget.share(state.caller) as share:
         form = await read_diagnosis_form(request, settings, share, as_fhir=as_fhir)
         metrics.answers.upload(share.taken)
         texts = len(form.question.queries)

@@ -87,7 +87,7 @@ async def add(
     dry_run: DryRun = False,
 ) -> Response:
     """Register a condition that every diagnosis without queries asks for from now on."""
-    with budget.share() as share:
+    with budget.share(state.caller) as share:
         new = await read_json(request, wire.NewCondition, settings.upload_timeout_s, share)
     deadline = Deadline(settings.request_deadline_s)
     if dry_run:

@@ -12,23 +12,39 @@ from service.runtime.upload_budget import UploadBudget
 
 pytestmark = pytest.mark.anyio
 
+LARGEST = 32_000
+
 
 class Sender:
-    """A client that sends these chunks, and then hangs up or waits for ever."""
+    """A client that sends these chunks, and then ends, hangs up, fails or waits for ever.
 
-    def __init__(self, chunks: Sequence[bytes], *, then: str = "end") -> None:
+    With `in_turns` others may send theirs between two of its chunks.
+    """
+
+    def __init__(
+        self, chunks: Sequence[bytes], *, then: str = "end", in_turns: bool = False
+    ) -> None:
         self.left = list(chunks)
         self.then = then
+        self.in_turns = in_turns
 
     async def __call__(self) -> Message:
+        if self.in_turns:
+            await asyncio.sleep(0)
         if self.left:
             body = self.left.pop(0)
             more = bool(self.left) or self.then != "end"
             return {"type": "http.request", "body": body, "more_body": more}
         if self.then == "hang up":
             return {"type": "http.disconnect"}
+        if self.then == "fail":
+            raise OSError
         await asyncio.Event().wait()
         raise AssertionError
+
+
+def announcing(count: int) -> list[tuple[str, str]]:
+    return [("content-length", str(count))]
 
 
 async def receive(
@@ -99,9 +115,120 @@ async def test_a_client_that_hangs_up_is_noticed() -> None:
 async def test_all_uploads_together_are_bounded_and_give_their_share_back() -> None:
     budget = UploadBudget(150)
     with budget.share() as other:
-        other.take(100)
+        other.grow_to(100)
         with pytest.raises(Overloaded):
             await receive(Sender([b"a" * 60]), budget=budget)
         assert budget.held_bytes == 100
     assert await receive(Sender([b"a" * 60]), budget=budget) == b"a" * 60
+    assert budget.held_bytes == 0
+
+
+async def test_what_is_announced_is_refused_before_anything_is_read_or_taken() -> None:
+    budget = UploadBudget(150)
+    sender = Sender([b"a" * 60])
+    with budget.share() as other:
+        other.grow_to(100)
+        headers = [("content-length", "60"), ("expect", "100-continue")]
+        with pytest.raises(Overloaded):
+            await receive(sender, budget=budget, headers=headers)
+        assert len(sender.left) == 1
+        assert budget.held_bytes == 100
+
+
+async def test_what_the_whole_budget_could_not_hold_is_too_large() -> None:
+    with pytest.raises(UploadTooLarge):
+        await receive(
+            Sender([b"a"]), max_bytes=100, headers=announcing(60), budget=UploadBudget(50)
+        )
+    with pytest.raises(UploadTooLarge):
+        await receive(Sender([b"a" * 30] * 2), max_bytes=100, budget=UploadBudget(50))
+
+
+@pytest.mark.parametrize("room_for", [1, 2, 3])
+@pytest.mark.parametrize("announced", [True, False])
+async def test_of_the_largest_bodies_at_once_as_many_get_through_as_there_is_room_for(
+    room_for: int, announced: bool
+) -> None:
+    pieces, size, count = 40, LARGEST, 8
+    budget = UploadBudget(room_for * size + size // 2)
+    for _ in range(3):
+        bodies = [
+            receive(
+                Sender([b"a" * (size // pieces)] * pieces, in_turns=True),
+                max_bytes=size,
+                headers=announcing(size) if announced else (),
+                budget=budget,
+            )
+            for _ in range(count)
+        ]
+        found = await asyncio.gather(*bodies, return_exceptions=True)
+        through = [each for each in found if isinstance(each, bytes)]
+        assert len(through) >= room_for
+        assert {type(each) for each in found} == {bytes, Overloaded}
+        assert budget.held_bytes == 0
+
+
+async def test_a_body_without_a_length_does_not_end_one_that_was_let_in() -> None:
+    size = LARGEST
+    pieces = [b"a" * (size // 40)] * 40
+    budget = UploadBudget(size + size // 2)
+    announced = receive(
+        Sender(pieces, in_turns=True), max_bytes=size, headers=announcing(size), budget=budget
+    )
+    others = (receive(Sender(pieces, in_turns=True), max_bytes=size, budget=budget) for _ in "abcd")
+    first, *rest = await asyncio.gather(announced, *others, return_exceptions=True)
+    assert first == b"".join(pieces)
+    assert {type(each) for each in rest} == {Overloaded}
+
+
+async def test_room_that_a_body_did_not_need_is_given_back_at_its_end() -> None:
+    budget = UploadBudget(2 * LARGEST)
+    body = b"a" * (LARGEST // 32 + 1)
+    request = Request({"type": "http", "method": "POST", "headers": []}, Sender([body]))
+    with budget.share() as share:
+        incoming = IncomingBody(request, LARGEST, share)
+        async with incoming.arriving_within(5.0) as chunks:
+            async for _ in chunks:
+                assert budget.held_bytes == LARGEST
+        assert budget.held_bytes == share.taken == len(body)
+    assert budget.held_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("end", "raised"),
+    [
+        ("hang up", ClientDisconnect),
+        ("wait", UploadTimedOut),
+        ("fail", OSError),
+        ("end", UnreadableRequest),
+        ("cancel", asyncio.CancelledError),
+    ],
+)
+async def test_what_was_reserved_is_given_back_however_a_request_ends(
+    end: str, raised: type[BaseException]
+) -> None:
+    budget = UploadBudget(100)
+    sender = Sender([b"a" * 10] * 3, then=end)
+    raw = [(b"content-length", b"90")]
+    request = Request({"type": "http", "method": "POST", "headers": raw}, sender)
+    begun = asyncio.Event()
+    held: list[int] = []
+
+    async def take_in() -> None:
+        with budget.share() as share:
+            body = IncomingBody(request, 100, share)
+            async with body.arriving_within(60.0 if end == "cancel" else 0.2) as chunks:
+                async for _ in chunks:
+                    held.append(budget.held_bytes)
+                    begun.set()
+                # As a form that is cut off.
+                raise UnreadableRequest
+
+    task = asyncio.create_task(take_in())
+    await begun.wait()
+    if end == "cancel":
+        task.cancel()
+    with pytest.raises(raised):
+        await task
+    assert held == [90] * len(held)
     assert budget.held_bytes == 0
