@@ -24,6 +24,7 @@ from service.app import create_app
 from service.errors import AccessMisconfigured
 from service.observability.logs import configure_logging
 from service.observability.metrics import Metrics
+from service.processes.freed_memory import give_large_buffers_back
 from service.processes.heartbeat import Heart, Pulse, Watchdog, keep_beating
 from service.processes.http_protocol import bounded_http
 from service.processes.replacements import Replacements
@@ -169,6 +170,7 @@ def serve(settings: Settings) -> None:
     if settings.workers > 1:
         _serve_with_workers(settings)
         return
+    give_large_buffers_back()
     watchdog = Watchdog(settings.hang_after_s) if settings.hang_after_s else None
     server = Server(create_app(settings), settings, watchdog)
     server.run()
@@ -186,6 +188,7 @@ def serve_as_worker(
 ) -> None:
     """Serve as one of several processes; stop if the one that started them is gone."""
     configure_logging(settings.log_level)
+    give_large_buffers_back()
     threading.Thread(target=_stop_without_parent, daemon=True).start()
     app = create_app(settings, metrics=Metrics(metrics_folder))
     server = Server(app, settings, pulse, loads, replacements)
