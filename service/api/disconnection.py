@@ -28,9 +28,12 @@ async def unless_disconnected(receive: Receive, work: Awaitable[T]) -> T:
             return task.result()
         raise ClientDisconnect
     finally:
-        for future in (task, watcher):
-            future.cancel()
+        task.cancel()
+        watcher.cancel()
         await asyncio.gather(task, watcher, return_exceptions=True)
+        # An error holds this frame, and those of the work with its files; were the error held from
+        # here, all of it would stay until the garbage collector comes by.
+        del task, watcher, work
 
 
 async def _disconnection(receive: Receive) -> None:

@@ -74,6 +74,8 @@ class TelemetryMiddleware:
             await error_response(error, request_id)(scope, receive, response)
         finally:
             self._write_down(scope, state, response.status, time.perf_counter() - started)
+            # It holds the frames that it passed through, with the upload, and they hold this.
+            state.error = None
 
     def _write_down(
         self, scope: Scope, state: RequestState, status: int | None, duration_s: float

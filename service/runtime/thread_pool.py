@@ -172,6 +172,9 @@ class WorkerPool:
             raise DeadlineExceeded from error
         finally:
             deadline.abandon()
+            # What the work raises holds its files, and an error from here holds this frame: in a
+            # circle, they would stay until the garbage collector comes by.
+            del result, work
 
     async def _take_place(self, deadline: Deadline, caller: str) -> None:
         self._waiting += 1
