@@ -6,8 +6,10 @@ of less than `MIN_MINUTES` is too short to say. Writes docs/measured/soak.json, 
 soak-redis.json with a Redis of its own, and ends with 1 if anything was wrong.
 
 With MEMORY_MIB=1024 the server gets the settings of the Kubernetes deployment and a real limit of
-its memory, and the largest uploads come all the time, in parallel with the rest; none of its
-processes may be killed for it. Writes docs/measured/soak-memory.json.
+its memory, and the largest uploads come in rounds, in parallel with the rest; none of its processes
+may be killed for it. While they are being read memory goes up and down by hundreds of megabytes, so
+whether it stays flat is told by what is held in the pauses between rounds. Writes
+docs/measured/soak-memory.json.
 """
 
 import argparse
@@ -48,6 +50,9 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs" / "measured"
 DEPLOYMENT = ROOT / "deploy" / "kubernetes" / "base" / "config.env"
 SAMPLE_S = 2.0
+# Between rounds of the largest uploads: until what was given up has ended, and a few samples.
+SETTLE_S = 2.0
+PAUSE_S = 5.0
 WARM_UP_PART = 0.3
 # Flat: what is left of a slope over the whole measured time stays below this.
 MAX_GROWTH = {"rss_mb": 20.0, "files": 5.0, "threads": 5.0}
@@ -64,12 +69,16 @@ QUERIES = (
 
 
 class Sample(NamedTuple):
-    """The server at one time; all its processes together."""
+    """The server at one time; all its processes together.
+
+    `at_rest` tells that none of the largest uploads was there.
+    """
 
     seconds: float
     rss_mb: float
     files: int
     threads: int
+    at_rest: bool = True
 
 
 def questions(runtime: Runtime) -> list[Question]:
@@ -89,7 +98,7 @@ def _question(runtime: Runtime, files: Sequence[UploadedFile], queries: Sequence
     return Question(files, queries, answer["findings"])
 
 
-def sample(pid: int, started: float) -> Sample:
+def sample(pid: int, started: float, *, at_rest: bool = True) -> Sample:
     """The server now."""
     root = psutil.Process(pid)
     processes = [root, *root.children(recursive=True)]
@@ -98,6 +107,7 @@ def sample(pid: int, started: float) -> Sample:
         round(sum(process.memory_info().rss for process in processes) / 1e6, 1),
         sum(process.num_fds() for process in processes),
         sum(process.num_threads() for process in processes),
+        at_rest,
     )
 
 
@@ -108,12 +118,14 @@ def soak(server: Server, stated: argparse.Namespace, tally: Tally) -> list[Sampl
         runtime = load_runtime(Settings(store_path=Path(folder, "soak.sqlite3")), Metrics())
         asked = questions(runtime)
         runtime.close()
-    stop = Event()
+    stop, at_rest = Event(), Event()
     clients = [SoakClient(url, asked, seed, tally) for seed in range(stated.clients)]
     threads = [Thread(target=client.run, args=(stop,)) for client in clients]
     if stated.memory_mib:
         tables = tables_in_batch(deployed_options(DEPLOYMENT))
-        threads.append(Thread(target=_send_the_largest, args=(url, tables, tally, stop)))
+        threads.append(Thread(target=_send_the_largest, args=(url, tables, tally, stop, at_rest)))
+    else:
+        at_rest.set()
     for thread in threads:
         thread.start()
     started = time.monotonic()
@@ -124,7 +136,7 @@ def soak(server: Server, stated: argparse.Namespace, tally: Tally) -> list[Sampl
             if server.process.poll() is not None:
                 tally.complain(f"the server ended with {server.process.returncode}")
                 return samples
-            samples.append(sample(pid, started))
+            samples.append(sample(pid, started, at_rest=at_rest.is_set()))
     finally:
         stop.set()
         for thread in threads:
@@ -133,8 +145,8 @@ def soak(server: Server, stated: argparse.Namespace, tally: Tally) -> list[Sampl
     return [*samples, sample(pid, started)]
 
 
-def _send_the_largest(url: str, tables: int, tally: Tally, stop: Event) -> None:
-    """Batches and single tables as large as may be, one round after another."""
+def _send_the_largest(url: str, tables: int, tally: Tally, stop: Event, at_rest: Event) -> None:
+    """Batches and single tables as large as may be, one round after another, with pauses."""
     while not stop.is_set():
         try:
             for status in flood(url, tables):
@@ -143,6 +155,10 @@ def _send_the_largest(url: str, tables: int, tally: Tally, stop: Event) -> None:
                     tally.complain(f"largest: status {status}")
         except httpx.TransportError as error:
             tally.complain(f"largest: {type(error).__name__}: {error}")
+        stop.wait(SETTLE_S)
+        at_rest.set()
+        stop.wait(PAUSE_S)
+        at_rest.clear()
 
 
 def flatness(samples: Sequence[Sample]) -> dict[str, Any]:
@@ -150,7 +166,11 @@ def flatness(samples: Sequence[Sample]) -> dict[str, Any]:
 
     `is_flat` is None if the samples span too short a time to say.
     """
-    warm = samples[int(WARM_UP_PART * len(samples)) :]
+    begin = samples[int(WARM_UP_PART * len(samples))].seconds
+    warm = [each for each in samples if each.seconds >= begin]
+    at_rest = [each for each in warm if each.at_rest]
+    # Seconds may hold no pause.
+    warm = at_rest if len(at_rest) > 1 else warm
     figures = {name: _course(samples, warm, name) for name in MAX_GROWTH}
     is_flat = all(figures[name]["growth"] < most for name, most in MAX_GROWTH.items())
     is_long = samples[-1].seconds >= 60 * MIN_MINUTES

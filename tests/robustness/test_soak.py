@@ -59,3 +59,23 @@ def test_what_is_written_down_was_long_flat_and_without_a_wrong_answer(
     assert figures["is_flat"] is True
     assert figures["wrong"] == []
     assert min(figures["requests"][kind] for kind in ("good", "cancelled", "slow")) > 100
+
+
+def test_under_a_limit_of_memory_the_largest_uploads_got_through_and_nothing_was_killed() -> None:
+    figures = json.loads((REPOSITORY / "docs/measured/soak-memory.json").read_text())
+    assert figures["minutes"] >= 10
+    assert figures["memory"] == {"limit_mib": 1024, "kills": 0}
+    assert figures["requests"]["largest (200)"] > 10
+    assert figures["is_flat"] is True
+    assert figures["wrong"] == []
+
+
+def test_memory_is_compared_while_none_of_the_largest_uploads_is_there() -> None:
+    samples = [
+        Sample(2.0 * n, 400.0 if n % 10 else 800.0 + n, 20, 15, at_rest=bool(n % 10))
+        for n in range(601)
+    ]
+    found = flatness(samples)
+    assert found["is_flat"] is True
+    assert found["rss_mb"]["highest"] == 1400.0
+    assert found["rss_mb"]["growth"] == 0.0
