@@ -43,7 +43,8 @@ from model_training.recipes.measure_bundle import read_bundle_figures
 from model_training.reporting.plots import draw_plots
 from model_training.reporting.report import AUPRC_INTERVALS, PUBLISHED, render_results
 from model_training.reporting.report_lead_sets import render_verdicts
-from model_training.run.config import add_run_arguments, run_from
+from model_training.run.config import Run, add_run_arguments, run_from
+from model_training.run.provenance import read_provenance
 from model_training.run.results import results_folder, write_results
 from model_training.run.workbench import Workbench, restored_workbench
 
@@ -111,6 +112,7 @@ def evaluate(bench: Workbench, groups: Sequence[Group] = GROUPS) -> dict[str, ob
         },
         **_of_lead_sets(fold),
         **read_ablations(run_with_left_out(bench.run), recordings),
+        **read_as_published(PUBLISHED / "supreme", bench.run),
         **read_entities(PUBLISHED / "entities.json"),
         **read_bundle_figures(bench.run),
     }
@@ -158,9 +160,43 @@ def read_entities(file: Path) -> dict[str, object]:
     return {"entities": {name: measured[name] for name in ("micro_f1", "reports_per_s")}}
 
 
-def evaluate_run(bench: Workbench, groups: Sequence[Group] = GROUPS) -> None:
+def read_as_published(folder: Path, run: Run) -> dict[str, object]:
+    """The figures of SuPreME as published that belong here.
+
+    Args:
+        folder: Where they were published to.
+        run: A trained run.
+
+    Returns:
+        Empty if they are of other recordings or labels, or if this is that very run.
+    """
+    theirs, ours = read_provenance(folder), read_provenance(run.folder)
+    if theirs is None or ours is None or (theirs.data, theirs.labels) != (ours.data, ours.labels):
+        return {}
+    measured = json.loads((folder / "results.json").read_text())
+    if measured["model"]["name"] == run.config.name or "seen" not in measured:
+        return {}
+    sets = {
+        key: {name: _area(row) for name, row in measured[key].items()}
+        for key in ("seen", "seen_all_recordings")
+    }
+    drop = measured["wording"]["drop"]
+    return {"as_published": {**sets, "known": _area(measured["known"]), "wording_drop": drop}}
+
+
+def _area(row: Mapping[str, object]) -> dict[str, object]:
+    return {name: row[name] for name in ("auroc", "ci95") if name in row}
+
+
+def command_of(config: Path) -> str:
+    """The command that evaluates a configuration; of a file elsewhere the name alone."""
+    stated = config.name if config.is_absolute() else config.as_posix()
+    return f"python -m model_training.recipes.evaluate --config {stated} --shared ../shared/data"
+
+
+def evaluate_run(bench: Workbench, command: str, groups: Sequence[Group] = GROUPS) -> None:
     """Evaluate, and write the run's results when all of them are there."""
-    results = json.loads(json.dumps(evaluate(bench, groups)))
+    results = {"command": command, **json.loads(json.dumps(evaluate(bench, groups)))}
     report = render_results(results)
 
     def write_rest(folder: Path) -> None:
@@ -179,7 +215,7 @@ def main() -> None:
     parser.add_argument("--publish", type=Path, help="folder to copy the results to")
     arguments = parser.parse_args()
     run = run_from(arguments)
-    evaluate_run(restored_workbench(run))
+    evaluate_run(restored_workbench(run), command_of(arguments.config))
     if arguments.publish:
         shutil.copytree(results_folder(run), arguments.publish, dirs_exist_ok=True)
 

@@ -17,11 +17,10 @@ from model_training.reporting.report_unseen import (
     render_familiarity,
     render_unseen,
 )
-from model_training.reporting.tables import RUN, Results, Row, interval, not_measured, table
+from model_training.reporting.tables import Results, Row, interval, not_measured, table
 
 AUPRC_INTERVALS = "log odds"
 PUBLISHED = Path("docs/measured/results")
-COMMAND = f"python -m model_training.recipes.evaluate {RUN}"
 _EVERYONE = "seen_all_recordings"
 _SEEN_TARGETS = {"super": 91, "sub": 91, "form": 85, "rhythm": 92}
 
@@ -52,7 +51,7 @@ def _head(results: Results) -> str:
     left_out = ", ".join(f"{count} {reason}" for reason, count in data["left_out"].items())
     return (
         "# Results\n\n"
-        f"Made by `make evaluate`, that is\n\n```\n{COMMAND}\n```\n\n"
+        f"Made by `make evaluate`, that is\n\n```\n{results['command']}\n```\n\n"
         f"Trained on {data['training']} recordings of {data.get('release', 'PTB-XL')} "
         "(folds 1-8) and "
         f"{data['conditions']} conditions; every choice was made on fold 9 "
@@ -112,17 +111,28 @@ def _seen(results: Results) -> str:
         return f"## {title}\n\n{_known(results['known'])}"
     return (
         f"## {title}\n\n"
-        "Each class is one query. *Fixed outputs* is the same encoder under a classifier that "
-        "knows nothing but these conditions (this run's warm-up). *Random encoder* is a linear "
+        f"Each class is one query. {_told_of_published(results)}*Random encoder* is a linear "
         "probe on an encoder that was never trained. The *reference* is the row that was set to "
         "be held: a plain ResNet1D of 0.5 M parameters on the same recordings. Classes without a "
         "positive recording in fold 10 cannot be scored. Intervals: "
         f"{_intervals(results)}.\n\n"
         "On the benchmark's own recordings: those with at least one statement of the set.\n\n"
-        + _set_table(results["seen"])
+        + _set_table(results, "seen")
         + "\n\nOn all recordings of fold 10, where one that is not in a set has none of its "
-        "classes. The reference does not say which of the two it is; its figure on *form* is in "
-        "reach of the fixed outputs on all recordings only.\n\n" + _set_table(results[_EVERYONE])
+        "classes. The reference does not say which of the two it is.\n\n"
+        + _set_table(results, _EVERYONE)
+    )
+
+
+def _told_of_published(results: Results) -> str:
+    if "as_published" not in results:
+        return ""
+    known = results["as_published"]["known"]
+    return (
+        "*SuPreME as published* is `supreme.yaml`: encoder, frozen text encoder and "
+        "cross-attention, on the same recordings and labels ([its report](supreme/results.md)); "
+        f"over all conditions it has {interval(known['auroc'], known['ci95'])} where ours has "
+        f"{interval(results['known']['auroc'], results['known']['ci95'])}. "
     )
 
 
@@ -141,29 +151,39 @@ def _known(row: Results) -> str:
     )
 
 
-def _set_table(sets: Results) -> str:
+def _set_table(results: Results, key: str) -> str:
+    published = results.get("as_published", {}).get(key)
     head = (
         "set",
         "classes",
         "N",
+        *(("SuPreME as published",) if published else ()),
         "macro AUROC (95 % CI)",
-        "fixed outputs",
         "random encoder",
         "reference",
         "macro AUPRC (95 % CI)",
         "prevalence %",
     )
-    return table(head, [_set_row(name, row) for name, row in sets.items()])
+    rows = [
+        _set_row(row, (name,), (_area(published[name]),) if published else ())
+        for name, row in results[key].items()
+    ]
+    return table(head, rows)
 
 
-def _set_row(name: str, row: Results) -> Row:
-    others = (row.get("fixed_outputs", "–"), row["random_encoder"], row["reference"])
+def _area(row: Results) -> str:
+    return interval(row["auroc"], row["ci95"]) if "ci95" in row else str(row["auroc"])
+
+
+def _set_row(row: Results, name: Row, published: Row) -> Row:
+    others = (row["random_encoder"], row["reference"])
     if "n" not in row:
-        return (name, "", "", f"**{row['auroc']}**", *others, "", "")
+        return (*name, "", "", *published, f"**{row['auroc']}**", *others, "", "")
     return (
-        name,
+        *name,
         row["classes"],
         row["n"],
+        *published,
         interval(row["auroc"], row["ci95"], bold=True),
         *others,
         interval(row["auprc"], row["auprc_ci95"]),
@@ -186,8 +206,17 @@ def _wording(results: Results) -> str:
         "The service looks a query up in the catalogue first, so a listed synonym, abbreviation or "
         "German term gets the answer of the condition's name, to the last bit (drop 0). The table "
         "goes **past the catalogue**: each wording is embedded as free text. *Held-out* wordings "
-        "are in neither the catalogue nor the training.\n\n" + table(head, rows)
+        "are in neither the catalogue nor the training."
+        + _published_drop(results)
+        + "\n\n"
+        + table(head, rows)
     )
+
+
+def _published_drop(results: Results) -> str:
+    if "as_published" not in results:
+        return ""
+    return f" SuPreME as published loses {results['as_published']['wording_drop']} points by them."
 
 
 def _calibration(results: Results) -> str:

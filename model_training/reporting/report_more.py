@@ -166,7 +166,7 @@ def render_rest(results: Results) -> str:
         row = results["entities"]
         lines.append(
             f"Entities from reports: micro-F1 **{row['micro_f1']}**, {row['reports_per_s']} "
-            "reports a second on one core ([entities.json](entities.json))."
+            "reports a second on one core (`docs/measured/results/entities.json`)."
         )
     else:
         lines.append(f"Entities: {not_measured('evaluate_entities')}")

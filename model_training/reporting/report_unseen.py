@@ -150,13 +150,14 @@ def render_familiarity(results: Results) -> str:
     if not rows:
         return missing("By familiarity", "evaluate")
     head = ("familiarity", "conditions", "N", "macro AUROC (95 % CI)", "macro AUPRC (95 % CI)")
-    return (
-        "## By familiarity\n\n"
-        "*Known*: trained, every condition with a positive in fold 10. *Near* and *unseen*: kept "
-        f"from training, with and without a trained condition whose text has a cosine similarity "
-        f"of at least {results.get('near_similarity')}: the bound that best tells wordings of "
-        "trained conditions from names of strangers.\n\n" + table(head, rows)
-    )
+    text = "## By familiarity\n\n*Known*: trained, every condition with a positive in fold 10."
+    if "near_similarity" in results:
+        text += (
+            " *Near* and *unseen*: kept from training, with and without a trained condition whose "
+            f"text has a cosine similarity of at least {results['near_similarity']}: the bound "
+            "that best tells wordings of trained conditions from names of strangers."
+        )
+    return text + "\n\n" + table(head, rows)
 
 
 def _cell(value: object) -> object:

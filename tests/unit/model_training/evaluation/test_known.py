@@ -1,6 +1,7 @@
 """From nothing to the report, on a release of simulated recordings."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,12 @@ from model_training.evaluation.calibration import calibrate
 from model_training.evaluation.groups import Group
 from model_training.peers import PeersConfig
 from model_training.recipes.ablate import ablate, read_ablations
-from model_training.recipes.evaluate import evaluate, read_entities
+from model_training.recipes.evaluate import (
+    command_of,
+    evaluate,
+    read_as_published,
+    read_entities,
+)
 from model_training.recipes.leave_out import leave_out
 from model_training.recipes.measure_bundle import measure_bundle
 from model_training.recipes.variants import fewer, variants, with_entities
@@ -18,6 +24,7 @@ from model_training.reporting.plots import draw_plots
 from model_training.reporting.report import render_results
 from model_training.reporting.tables import BASE
 from model_training.run.pretraining import Pretraining
+from model_training.run.provenance import read_provenance, write_provenance
 from model_training.run.workbench import open_workbench, restored_workbench
 from tests.support.mini_release import make_run, write_other_hospital, write_release
 
@@ -42,7 +49,8 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bare(run):
-    return json.loads(json.dumps(evaluate(restored_workbench(run), GROUPS), allow_nan=False))
+    found = evaluate(restored_workbench(run), GROUPS)
+    return {"command": "make evaluate", **json.loads(json.dumps(found, allow_nan=False))}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +62,8 @@ def full(run, bare):
     known = variants(run.config)
     for name in (BASE, "recordings-50"):
         ablate(run, name, known[name])
-    return json.loads(json.dumps(evaluate(restored_workbench(run), GROUPS), allow_nan=False))
+    found = evaluate(restored_workbench(run), GROUPS)
+    return {"command": "make evaluate", **json.loads(json.dumps(found, allow_nan=False))}
 
 
 def test_what_was_not_run_is_left_out_and_the_report_says_what_makes_it(bare):
@@ -178,3 +187,26 @@ def test_the_bundle_is_measured_before_it_ships(run):
     assert figures["megabytes"] > 5
     assert figures["latency_ms_20_queries"] > 0
     assert sorted(run.folder.iterdir()) == before
+
+
+def test_supreme_as_published_stands_beside_what_has_its_recordings_and_labels(run, bare, tmp_path):
+    theirs = {**bare, "model": {"name": "another", "version": "1"}}
+    (tmp_path / "results.json").write_text(json.dumps(theirs))
+    assert read_as_published(tmp_path, run) == {}
+    provenance = read_provenance(run.folder)
+    write_provenance(provenance, tmp_path)
+    found = read_as_published(tmp_path, run)
+    assert found["as_published"]["seen"]["super"]["auroc"] == bare["seen"]["super"]["auroc"]
+    report = render_results(bare | found)
+    assert "| set | classes | N | SuPreME as published |" in report
+    assert f"loses {bare['wording']['drop']} points" in report
+    write_provenance(provenance.model_copy(update={"labels": "others"}), tmp_path)
+    assert read_as_published(tmp_path, run) == {}
+    write_provenance(provenance, tmp_path)
+    (tmp_path / "results.json").write_text(json.dumps(bare))
+    assert read_as_published(tmp_path, run) == {}
+
+
+def test_the_command_names_no_folder_of_this_machine(tmp_path):
+    assert command_of(Path("configs/a.yaml")).count("--config configs/a.yaml ") == 1
+    assert str(tmp_path) not in command_of(tmp_path / "a.yaml")
