@@ -31,6 +31,7 @@ from model_training.entities.rules.extractor import shipped_extractor
 from model_training.entities.scoring import Outcomes, interval, micro, nearest_code
 from model_training.entities.sources import LlmSource
 from model_training.recipes.evaluate_entities import Half, chosen_codes, outcomes, read_halves
+from model_training.recipes.extract_entities import refused
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     config = load_entities_config(options.config)
     if config.llm is None:
-        return _refused(f"{options.config} names no language model")
+        return refused(f"{options.config} names no language model")
     catalogue = Catalogue.load()
     cache = options.runs / config.name / CACHE_FILE
     rule_half, held_out = read_halves(options.shared / "data/ptb-xl/ptbxl_database.csv")
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
             readings = _read(reader, chosen)
             counts = LlmSource(reader, catalogue, uncertain_is_yes=False).counts()
     except (EndpointRefuses, ValueError) as error:
-        return _refused(f"{error}; what was answered is kept: run again to resume")
+        return refused(f"{error}; what was answered is kept: run again to resume")
     figures = {
         "command": "python -m model_training.recipes.evaluate_llm --shared ../shared "
         f"--config {options.config.as_posix()} --reports {options.reports}",
@@ -123,11 +124,6 @@ def _read(reader: LlmReader, half: Half) -> list[LlmReading]:
     reports = [Report(*both) for both in zip(half.ids, half.reports, strict=True)]
     with tqdm(total=len(reports), desc="reports", mininterval=1) as progress:
         return reader.read(reports, progress)
-
-
-def _refused(why: str) -> int:
-    print(why, file=sys.stderr)
-    return 2
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -29,11 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
         extracted = extract_labels(config, options.shared, options.runs / config.name)
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors())
-        return _refused("\n".join(faults))
+        return refused("\n".join(faults))
     except EndpointRefuses as error:
-        return _refused(f"{error}; what was answered is kept: run again to resume")
+        return refused(f"{error}; what was answered is kept: run again to resume")
     except (TableFaults, FileNotFoundError, ValueError) as error:
-        return _refused(str(error))
+        return refused(str(error))
     return _told(extracted)
 
 
@@ -46,7 +46,8 @@ def _told(extracted: Extracted) -> int:
     return 1 if extracted.failed else 0
 
 
-def _refused(why: str) -> int:
+def refused(why: str) -> int:
+    """Say why nothing was made; the exit status of that."""
     print(why, file=sys.stderr)
     return 2
 

@@ -22,6 +22,8 @@ from model_training.reporting.tables import Results, Row, interval, not_measured
 AUPRC_INTERVALS = "log odds"
 PUBLISHED = Path("docs/measured/results")
 _EVERYONE = "seen_all_recordings"
+# Models without text, each shown where the run has it.
+_BESIDE = ("fixed_outputs", "random_encoder", "reference")
 _SEEN_TARGETS = {"super": 91, "sub": 91, "form": 85, "rhythm": 92}
 
 
@@ -111,7 +113,9 @@ def _seen(results: Results) -> str:
         return f"## {title}\n\n{_known(results['known'])}"
     return (
         f"## {title}\n\n"
-        f"Each class is one query. {_told_of_published(results)}*Random encoder* is a linear "
+        f"Each class is one query. {_told_of_published(results)}*Fixed outputs*, where a run has "
+        "them, is the same encoder under a classifier that knows nothing but these conditions "
+        "(this run's warm-up). *Random encoder* is a linear "
         "probe on an encoder that was never trained. The *reference* is the row that was set to "
         "be held: a plain ResNet1D of 0.5 M parameters on the same recordings. Classes without a "
         "positive recording in fold 10 cannot be scored. Intervals: "
@@ -152,21 +156,26 @@ def _known(row: Results) -> str:
 
 
 def _set_table(results: Results, key: str) -> str:
-    published = results.get("as_published", {}).get(key)
+    sets, published = results[key], results.get("as_published", {}).get(key, {})
+    beside = [name for name in _BESIDE if any(name in row for row in sets.values())]
     head = (
         "set",
         "classes",
         "N",
         *(("SuPreME as published",) if published else ()),
         "macro AUROC (95 % CI)",
-        "random encoder",
-        "reference",
+        *(name.replace("_", " ") for name in beside),
         "macro AUPRC (95 % CI)",
         "prevalence %",
     )
     rows = [
-        _set_row(row, (name,), (_area(published[name]),) if published else ())
-        for name, row in results[key].items()
+        _set_row(
+            row,
+            (name,),
+            (_area(published[name]),) if published else (),
+            tuple(row.get(other, "–") for other in beside),
+        )
+        for name, row in sets.items()
     ]
     return table(head, rows)
 
@@ -175,17 +184,16 @@ def _area(row: Results) -> str:
     return interval(row["auroc"], row["ci95"]) if "ci95" in row else str(row["auroc"])
 
 
-def _set_row(row: Results, name: Row, published: Row) -> Row:
-    others = (row["random_encoder"], row["reference"])
+def _set_row(row: Results, name: Row, published: Row, beside: Row) -> Row:
     if "n" not in row:
-        return (*name, "", "", *published, f"**{row['auroc']}**", *others, "", "")
+        return (*name, "", "", *published, f"**{row['auroc']}**", *beside, "", "")
     return (
         *name,
         row["classes"],
         row["n"],
         *published,
         interval(row["auroc"], row["ci95"], bold=True),
-        *others,
+        *beside,
         interval(row["auprc"], row["auprc_ci95"]),
         row["prevalence"],
     )

@@ -115,6 +115,8 @@ def test_ablations_are_trained_once_and_on_fewer_recordings_where_they_say_so(ru
 
 def test_the_report_shows_every_section_and_its_plots(full, tmp_path):
     report = render_results(full)
+    for row in full["seen"].values():
+        assert f" | {row['fixed_outputs']} | {row['random_encoder']} | " in report
     plots = draw_plots(full, tmp_path)
     assert {file.stem for file in plots} == {
         "reliability",
