@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.errors import Fault, FaultCode, UnusableRecording
 from ecg_core.quality.disturbances import disturbance_warnings
 from ecg_core.quality.limb_leads import limb_lead_warnings
@@ -12,11 +13,17 @@ from ecg_core.quality.verdict import is_acceptable
 from ecg_core.recording import Recording
 
 
-def check_recording(recording: Recording, *, allow_missing_leads: bool = False) -> QualityReport:
+def check_recording(
+    recording: Recording,
+    checkpoint: Checkpoint = no_checkpoint,
+    *,
+    allow_missing_leads: bool = False,
+) -> QualityReport:
     """Refuse what cannot be scored honestly; warn of what is imperfect. Nothing is repaired.
 
     Args:
         recording: As a reader hands it over.
+        checkpoint: Called for each window; may raise.
         allow_missing_leads: Score with the leads that are there: leads that are missing or flat
             are then warned of, and the flat ones left out, instead of refused. At least one must
             remain.
@@ -34,7 +41,7 @@ def check_recording(recording: Recording, *, allow_missing_leads: bool = False) 
     faults += sample_faults(recording)
     if faults:
         raise UnusableRecording(faults)
-    return _report(usable, absent)
+    return _report(usable, absent, checkpoint)
 
 
 def _missing(lead: str) -> Fault:
@@ -54,8 +61,8 @@ def _without(recording: Recording, left_out: tuple[str, ...]) -> Recording:
     return replace(recording, samples_mv=recording.samples_mv[rows], leads=leads)
 
 
-def _report(usable: Recording, absent: list[Fault]) -> QualityReport:
-    measures = measure(usable)
+def _report(usable: Recording, absent: list[Fault], checkpoint: Checkpoint) -> QualityReport:
+    measures = measure(usable, checkpoint)
     acceptable = is_acceptable(measures)
     # The codes of absent leads are the same words as warnings and as faults.
     warnings = [

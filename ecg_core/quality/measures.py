@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage, signal
 
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.plausibility import LARGEST_LEAD_MV
 from ecg_core.recording import Recording
 
@@ -67,10 +68,13 @@ class LeadMeasures(NamedTuple):
     wild_mv: _Array
 
 
-def measure(recording: Recording) -> LeadMeasures:
+def measure(recording: Recording, checkpoint: Checkpoint = no_checkpoint) -> LeadMeasures:
     """Measure a finite recording; every field has the shape (window, lead)."""
     rate_hz = recording.sampling_rate_hz
-    windows = [_measure_window(window, rate_hz) for window in _windows(recording)]
+    windows = []
+    for window in _windows(recording):
+        checkpoint()
+        windows.append(_measure_window(window, rate_hz))
     return LeadMeasures(*(np.stack(column) for column in zip(*windows, strict=True)))
 
 

@@ -7,6 +7,7 @@ from math import isclose
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Protocol
 
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.errors import Fault, FaultCode, UnreadableRecording, UnusableRecording
 from ecg_core.leads import standard_lead_name
 from ecg_core.plausibility import MAX_DURATION_S, MAX_SAMPLING_RATE_HZ, MIN_SAMPLING_RATE_HZ
@@ -22,6 +23,7 @@ class ReadLimits:
         max_duration_s: Length of a recording.
         min_sampling_rate_hz, max_sampling_rate_hz: Plausible sampling rates.
         max_leads: Signals in one recording (12 leads and a few others that are left out).
+        checkpoint: Called now and then while a large file is read; may raise to stop it.
     """
 
     max_file_bytes: int = 32 * 1024 * 1024
@@ -29,6 +31,7 @@ class ReadLimits:
     min_sampling_rate_hz: float = MIN_SAMPLING_RATE_HZ
     max_sampling_rate_hz: float = MAX_SAMPLING_RATE_HZ
     max_leads: int = 16
+    checkpoint: Checkpoint = field(default=no_checkpoint, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.signs.general import general_signs
 from ecg_core.signs.language import Measured, NotMeasured, Sign
@@ -29,18 +30,27 @@ def measure_signs(windows: NDArray[np.float32], spec: PreprocessingSpec) -> NDAr
     return np.nan_to_num(signs_measured(windows, spec), nan=0.0)
 
 
-def signs_measured(windows: NDArray[np.float32], spec: PreprocessingSpec) -> NDArray[np.float32]:
+def signs_measured(
+    windows: NDArray[np.float32],
+    spec: PreprocessingSpec,
+    checkpoint: Checkpoint = no_checkpoint,
+) -> NDArray[np.float32]:
     """Measure prepared windows, each for itself.
 
     Args:
         windows: Shape (window, lead, sample), as `prepare` makes them.
         spec: What they were prepared with.
+        checkpoint: Called for each window; may raise.
 
     Returns:
         As `measure_signs`, but NaN where a sign cannot be measured: a lead is missing, there
         are no three beats, no P waves, or a boundary of a wave is not found.
     """
-    return np.stack([_measure(window, spec) for window in windows])
+    rows = []
+    for window in windows:
+        checkpoint()
+        rows.append(_measure(window, spec))
+    return np.stack(rows)
 
 
 def _measure(window: NDArray[np.float32], spec: PreprocessingSpec) -> NDArray[np.float32]:

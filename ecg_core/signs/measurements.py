@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.preprocessing import PreparedRecording, PreprocessingSpec
 from ecg_core.signs.delineation import Boundary
 from ecg_core.signs.measure import signs_measured, signs_of
@@ -61,7 +62,10 @@ def measure_window(window: NDArray[np.float32], spec: PreprocessingSpec) -> Meas
 
 
 def measure_with_signs(
-    prepared: PreparedRecording, windows: NDArray[np.float32], spec: PreprocessingSpec
+    prepared: PreparedRecording,
+    windows: NDArray[np.float32],
+    spec: PreprocessingSpec,
+    checkpoint: Checkpoint = no_checkpoint,
 ) -> tuple[Measurements, NDArray[np.float32]]:
     """Measure a recording and the signs of its windows; where both are of the same beats, once.
 
@@ -69,12 +73,13 @@ def measure_with_signs(
         prepared: What `prepare` made of it.
         windows: Its windows, or fewer of their leads; shape (window, lead, sample).
         spec: What it was prepared with.
+        checkpoint: Called for each of several windows; may raise.
 
     Returns:
         What `measure` says of the recording, and `signs_measured` of the windows.
     """
     if len(windows) > 1 or windows is not prepared.windows:
-        return measure(prepared, spec), signs_measured(windows, spec)
+        return measure(prepared, spec), signs_measured(windows, spec, checkpoint)
     samples_mv = _joined(prepared, spec)
     usual = find_usual_beat(samples_mv, spec.leads, spec.sampling_rate_hz)
     return _measurements(usual, samples_mv, spec), signs_of(usual)[np.newaxis]

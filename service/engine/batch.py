@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.errors import Fault, FaultCode, UnreadableRecording
 from ecg_core.readers import ArchiveBounds, RecordingSource, UploadedFile, recordings_in
-from service.engine.deadline import Checkpoint, no_checkpoint
 from service.engine.diagnosis import Diagnosis, DiagnosisEngine, Question
 from service.engine.gathering import FaultGatherer
 from service.errors import InvalidParameter

@@ -2,15 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
 
 from ecg_core.errors import DeadlineExceeded
-
-Checkpoint = Callable[[], None]
-
-
-def no_checkpoint() -> None:
-    """The checkpoint of work that may take as long as it needs."""
 
 
 class Deadline:

@@ -1,10 +1,11 @@
 """The straight line from a recording and queries to ranked probabilities. No step reaches back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from ecg_core.asking.recorded_measurements import RecordedMeasurements
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.errors import Fault
 from ecg_core.preprocessing import PreprocessingSpec, prepare
 from ecg_core.quality import QualityReport, check_recording
@@ -12,7 +13,6 @@ from ecg_core.readers import ReadLimits, StatedFacts, UploadedFile, read_recordi
 from ecg_core.recording import Recording
 from ecg_core.signs.measurements import measure_with_signs
 from ecg_core.signs.quantities import Measurements
-from service.engine.deadline import Checkpoint, no_checkpoint
 from service.engine.findings import (
     DiagnosisWarning,
     Finding,
@@ -149,10 +149,12 @@ class DiagnosisEngine:
             basis = self.trust.basis(prepared)
         checkpoint()
         with clock.stage("measure"):
-            measurements, signs = measure_with_signs(prepared, basis.windows, self.preprocessing)
+            measurements, signs = measure_with_signs(
+                prepared, basis.windows, self.preprocessing, checkpoint
+            )
         checkpoint()
         with clock.stage("encode"):
-            features = self.ecg_encoder.encode(basis.windows, signs)
+            features = self.ecg_encoder.encode(basis.windows, signs, checkpoint)
         with clock.stage("embed_queries"):
             leaves = self.answerer.embed(queries, checkpoint)
         with clock.stage("fuse"):
@@ -196,10 +198,11 @@ class DiagnosisEngine:
         if not faults:
             with faults.gathering():
                 with clock.stage("parse"):
-                    recording = read_recording(files, question.stated, self.limits)
+                    limits = replace(self.limits, checkpoint=checkpoint)
+                    recording = read_recording(files, question.stated, limits)
                 with clock.stage("quality"):
                     report = check_recording(
-                        recording, allow_missing_leads=question.allow_missing_leads
+                        recording, checkpoint, allow_missing_leads=question.allow_missing_leads
                     )
         with faults.gathering(), clock.stage("embed_queries"):
             queries = list(question.understood) or self.resolver.resolve(

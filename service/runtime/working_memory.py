@@ -6,8 +6,8 @@ from contextlib import contextmanager, suppress
 from io import BytesIO
 from zipfile import BadZipFile, ZipFile
 
+from ecg_core.checkpoint import Checkpoint
 from ecg_core.readers import UploadedFile
-from service.engine.deadline import Checkpoint
 
 # Most that reading a recording takes for each byte of its files: of tables whose cells are quoted,
 # 13.4; of other tables 6 to 12, of the other formats less.
@@ -40,17 +40,23 @@ class WorkingMemory:
             count: Bytes.
             checkpoint: Called now and then while waiting; may raise.
         """
-        with self._changed:
-            while self.taken and self.taken + count > self._max_bytes:
-                checkpoint()
-                self._changed.wait(0.05)
-            self.taken += count
+        while not self._has_taken(count):
+            # Without the lock: this piece of work may stand aside here for one that has room.
+            checkpoint()
         try:
             yield
         finally:
             with self._changed:
                 self.taken -= count
                 self._changed.notify_all()
+
+    def _has_taken(self, count: int) -> bool:
+        with self._changed:
+            if self.taken and self.taken + count > self._max_bytes:
+                self._changed.wait(0.05)
+                return False
+            self.taken += count
+            return True
 
 
 def _unpacked_bytes(file: UploadedFile) -> int:

@@ -12,13 +12,13 @@ from ecg_core.asking.composing import Composer, Leaf
 from ecg_core.asking.rule import CompositionRule
 from ecg_core.bundle import FamiliaritySpec
 from ecg_core.calibration import Calibration
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.conditions import Catalogue
 from ecg_core.lead_sets import LeadSets
 from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.prompts import PromptTemplates
 from ecg_core.readers import ReadLimits, UploadedFile
 from ecg_core.recording import Recording
-from service.engine.deadline import Checkpoint, no_checkpoint
 from service.engine.diagnosis import DiagnosisEngine
 from service.engine.queries.answering import QuestionAnswerer
 from service.engine.queries.conditions import (
@@ -73,7 +73,10 @@ class FakeEcgEncoder:
         self.error: Exception | None = None
 
     def encode(
-        self, windows: NDArray[np.float32], signs: NDArray[np.float32]
+        self,
+        windows: NDArray[np.float32],
+        signs: NDArray[np.float32],
+        checkpoint: Checkpoint = no_checkpoint,
     ) -> NDArray[np.float32]:
         if self.error is not None:
             raise self.error

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.readers.table.text import malformed
 
 _QUOTED_COMMA = re.compile(r'(?<![^,\n])"([^"\n,]*),([^"\n,]*)"(?![^,\n])')
@@ -14,6 +16,7 @@ _CLOCK = r"['\" ]*(?:([0-9]{1,3}):)?([0-9]{1,3}):([0-9]{1,2}(?:\.[0-9]{0,9})?)['
 _CLOCK_CELL = re.compile(r"(?:[0-9]{1,3}:)?[0-9]{1,3}:[0-9]{1,2}(?:[.,][0-9]{0,9})?")
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
 _LINE = re.compile(r"[^\n]+")
+_LINES_AT_ONCE = 1000
 _WHOLE = re.compile(r"[+-]?[0-9]{1,3}")
 _BOTH = "numbers hold both commas and points: write them without thousands marks"
 # A whole number of so much beside numbers like 1.234 that are all above one.
@@ -93,7 +96,12 @@ def _seconds(clock: re.Match[str], first: int = 1) -> str:
 
 
 def thousands_marked(
-    values: NDArray[np.float64], body: str, separator: str, *, by_line: bool
+    values: NDArray[np.float64],
+    body: str,
+    separator: str,
+    checkpoint: Checkpoint = no_checkpoint,
+    *,
+    by_line: bool,
 ) -> tuple[int, ...]:
     """Which leads' numbers are all like 1.234, where points may as well stand between thousands.
 
@@ -103,6 +111,7 @@ def thousands_marked(
         values: The numbers, shape (line, cell).
         body: Their text, with decimal points.
         separator: Between cells.
+        checkpoint: Called now and then; may raise.
         by_line: Whether a lead is a line, not a column.
 
     Raises:
@@ -113,8 +122,11 @@ def thousands_marked(
         return ()
     leads = enumerate(values if by_line else values.T)
     suspected = [number for number, lead in leads if _like_thousands(lead)]
-    every = [n for n in suspected if _all_marked(_cells(body, separator, n, by_line=by_line))]
-    if not every or any("." in cell and not _is_marked(cell) for cell in _every(body, separator)):
+    lines = partial(_lines, body, checkpoint)
+    every = [n for n in suspected if _all_marked(_cells(lines(), separator, n, by_line=by_line))]
+    if not every or any(
+        "." in cell and not _is_marked(cell) for cell in _every(lines(), separator)
+    ):
         return ()
     return tuple(every)
 
@@ -144,9 +156,15 @@ def _is_marked(cell: str) -> bool:
     return _THOUSANDS.fullmatch(cell) is not None
 
 
-def _cells(body: str, separator: str, lead: int, *, by_line: bool) -> Iterator[str]:
+def _lines(body: str, checkpoint: Checkpoint) -> Iterator[str]:
+    for number, line in enumerate(_LINE.finditer(body)):
+        if number % _LINES_AT_ONCE == 0:
+            checkpoint()
+        yield line[0]
+
+
+def _cells(lines: Iterator[str], separator: str, lead: int, *, by_line: bool) -> Iterator[str]:
     """The cells of a lead, one after another: all at once they are many times their text."""
-    lines = (line[0] for line in _LINE.finditer(body))
     if by_line:
         cells = iter(next(islice(lines, lead, None)).split(separator))
     else:
@@ -154,10 +172,9 @@ def _cells(body: str, separator: str, lead: int, *, by_line: bool) -> Iterator[s
     return (cell.strip(" '") for cell in cells)
 
 
-def _every(body: str, separator: str) -> Iterator[str]:
+def _every(lines: Iterator[str], separator: str) -> Iterator[str]:
     """All cells, line by line."""
-    lines = (line[0].split(separator) for line in _LINE.finditer(body))
-    return (cell.strip(" '") for line in lines for cell in line)
+    return (cell.strip(" '") for line in lines for cell in line.split(separator))
 
 
 def _like_thousands(lead: NDArray[np.float64]) -> bool:

@@ -1,13 +1,14 @@
 """Scoring the recordings of a batch, one answer each, whatever becomes of the others."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
 import api_schemas as wire
 from api_schemas.batch import MAX_NAME_CHARACTERS
+from ecg_core.checkpoint import Checkpoint
 from ecg_core.readers import UploadedFile
 from service.api.answers import fhir, presenters
 from service.api.answers.batch_response import ItemAnswer
@@ -54,7 +55,7 @@ class BatchScorer:
         """The answer for one recording, once it is its turn among those of all batches."""
         # Its own deadline: one that is over is not to end the others.
         deadline = Deadline(self.deadline.remaining_s)
-        work = partial(self._scored, index, deadline.check)
+        work = partial(self._scored, index)
         try:
             found, body = await self.runtime.workers.run_patiently(work, deadline, self.caller)
         except Exception as error:
@@ -68,12 +69,12 @@ class BatchScorer:
         self.metrics.batch_recording(200)
         return ItemAnswer(index, body, failed=False)
 
-    def _scored(self, index: int, check: Callable[[], None]) -> tuple[Diagnosis, bytes]:
+    def _scored(self, index: int, its_turn: Checkpoint) -> tuple[Diagnosis, bytes]:
         """Runs in a worker."""
         computing = Deadline(self.seconds_each)
 
         def checkpoint() -> None:
-            check()
+            its_turn()
             computing.check()
 
         checkpoint()

@@ -80,7 +80,6 @@ async def diagnose_batch(
             runtime.engine,
             bounds,
             form.faults,
-            opening_by.check,
         )
         opened = runtime.workers.run_patiently(opening, opening_by, state.caller)
         batch = await unless_disconnected(request.receive, opened)

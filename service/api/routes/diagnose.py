@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 import api_schemas as wire
 from api_schemas.fhir import FHIR_MEDIA_TYPE
+from ecg_core.checkpoint import Checkpoint
 from service.access.keys import Scope
 from service.api.answers import fhir
 from service.api.answers.accepting import wants_fhir
@@ -83,10 +84,10 @@ async def diagnose(
         deadline = Deadline(settings.request_deadline_s)
         submitted = time.perf_counter()
 
-        def work() -> _Answer:
+        def work(checkpoint: Checkpoint) -> _Answer:
             queued = Stage("queue", submitted, time.perf_counter())
-            with memory.room(needed_bytes(form.files), deadline.check):
-                return _answer(runtime, form, deadline, state.request_id, queued, as_fhir=as_fhir)
+            with memory.room(needed_bytes(form.files), checkpoint):
+                return _answer(runtime, form, checkpoint, state.request_id, queued, as_fhir=as_fhir)
 
         run = runtime.workers.run if texts <= _FEW_TEXTS else runtime.workers.run_patiently
         running = run(work, deadline, state.caller)
@@ -106,15 +107,15 @@ async def diagnose(
 def _answer(
     runtime: Runtime,
     form: DiagnosisForm,
-    deadline: Deadline,
+    checkpoint: Checkpoint,
     request_id: str,
     queued: Stage,
     *,
     as_fhir: bool,
 ) -> _Answer:
     """Runs in a worker: with thousands of findings, writing the answer takes its time as well."""
-    deadline.check()
-    found = runtime.engine.diagnose(form.files, form.question, deadline.check, form.faults)
+    checkpoint()
+    found = runtime.engine.diagnose(form.files, form.question, checkpoint, form.faults)
     durations_s = {"queue": queued.ended - queued.started, **found.durations_s}
     headers = {"Server-Timing": server_timing(durations_s)}
     answer = diagnosis(found, runtime.bundle, request_id)

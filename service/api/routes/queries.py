@@ -3,7 +3,6 @@
 import base64
 import binascii
 from bisect import bisect_right
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -91,11 +90,13 @@ async def add(
         new = await read_json(request, wire.NewCondition, settings.upload_timeout_s, share)
     deadline = Deadline(settings.request_deadline_s)
     if dry_run:
-        read = partial(read_only, new, runtime.engine.resolver)
-        asked = await runtime.workers.run(read, deadline, state.caller)
+        asked = await runtime.workers.run(
+            lambda _: read_only(new, runtime.engine.resolver), deadline, state.caller
+        )
         return json_response(presenters.read_condition(asked, runtime.engine.familiarity))
-    work = partial(register, new, runtime.engine.resolver, runtime.registry)
-    known, created = await runtime.workers.run(work, deadline, state.caller)
+    known, created = await runtime.workers.run(
+        lambda _: register(new, runtime.engine.resolver, runtime.registry), deadline, state.caller
+    )
     state.access.condition = known.id
     location = {"Location": str(request.app.url_path_for("get", condition_id=known.id))}
     answer = presenters.condition(known, runtime.engine.familiarity)

@@ -13,8 +13,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.errors import InferenceFailed, InvalidBundle
-from service.engine.deadline import Checkpoint
 from service.engine.inference.external_data import has_external_data
 from service.errors import ProviderUnavailable
 
@@ -96,12 +96,18 @@ class OnnxGraph:
 
 
 def run_in_chunks(
-    graph: OnnxGraph, inputs: Mapping[str, NDArray[np.float32]], size: int
+    graph: OnnxGraph,
+    inputs: Mapping[str, NDArray[np.float32]],
+    size: int,
+    checkpoint: Checkpoint = no_checkpoint,
 ) -> NDArray[np.float32]:
     """The graph's output on inputs whose first axis goes through in chunks of at most `size`."""
-    starts = range(0, len(next(iter(inputs.values()))), size)
-    chunks = ({name: rows[s : s + size] for name, rows in inputs.items()} for s in starts)
-    return np.concatenate([graph.run(chunk) for chunk in chunks])
+    outputs = []
+    for start in range(0, len(next(iter(inputs.values()))), size):
+        checkpoint()
+        chunk = {name: rows[start : start + size] for name, rows in inputs.items()}
+        outputs.append(graph.run(chunk))
+    return np.concatenate(outputs)
 
 
 def mean_logits(

@@ -20,9 +20,9 @@ from ecg_core.bundle import (
     TOKENIZER_FILE,
     Bundle,
 )
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.errors import InvalidBundle
 from ecg_core.signs import SIGNS
-from service.engine.deadline import Checkpoint, no_checkpoint
 from service.engine.inference.graph import (
     PROVIDERS,
     WINDOWS_AT_ONCE,
@@ -53,13 +53,16 @@ class OnnxEcgEncoder:
         self._takes_signs = bool(signs)
 
     def encode(
-        self, windows: NDArray[np.float32], signs: NDArray[np.float32]
+        self,
+        windows: NDArray[np.float32],
+        signs: NDArray[np.float32],
+        checkpoint: Checkpoint = no_checkpoint,
     ) -> NDArray[np.float32]:
         """ECG features of each window, shape (window, token, dimension)."""
         inputs = {"windows": windows}
         if self._takes_signs:
             inputs["signs"] = np.nan_to_num(signs, nan=0.0)
-        return run_in_chunks(self._graph, inputs, WINDOWS_AT_ONCE)
+        return run_in_chunks(self._graph, inputs, WINDOWS_AT_ONCE, checkpoint)
 
 
 class OnnxFusion:

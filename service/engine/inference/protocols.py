@@ -7,14 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_core.asking.composing import Leaf
-from service.engine.deadline import Checkpoint, no_checkpoint
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 
 
 class EcgEncoder(Protocol):
     """12 leads and their measured signs in, ECG features out."""
 
     def encode(
-        self, windows: NDArray[np.float32], signs: NDArray[np.float32]
+        self,
+        windows: NDArray[np.float32],
+        signs: NDArray[np.float32],
+        checkpoint: Checkpoint = no_checkpoint,
     ) -> NDArray[np.float32]:
         """Encode windows.
 
@@ -22,6 +25,7 @@ class EcgEncoder(Protocol):
             windows: Shape (window, lead, sample), as `ecg_core.preprocessing.prepare` makes them.
             signs: Shape (window, sign), as `ecg_core.signs.signs_measured` measures them: NaN
                 where one cannot be measured.
+            checkpoint: Called between the steps of a long computation; may raise.
 
         Returns:
             ECG features, shape (window, token, dimension); of a fusion of tokens (window, token).

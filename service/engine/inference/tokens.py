@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ecg_core.asking.composing import Leaf
 from ecg_core.bundle import TokensSpec
-from service.engine.deadline import Checkpoint, no_checkpoint
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from service.engine.inference.graph import (
     WINDOWS_AT_ONCE,
     OnnxGraph,
@@ -25,7 +25,10 @@ class OnnxTokenEncoder:
         self._graph = graph
 
     def encode(
-        self, windows: NDArray[np.float32], signs: NDArray[np.float32]
+        self,
+        windows: NDArray[np.float32],
+        signs: NDArray[np.float32],
+        checkpoint: Checkpoint = no_checkpoint,
     ) -> NDArray[np.float32]:
         """Tokens of each window, shape (window, token)."""
         inputs: dict[str, NDArray[np.float32]] = {
@@ -35,7 +38,7 @@ class OnnxTokenEncoder:
             "signs": np.nan_to_num(signs, nan=0.0),
             "measured": np.isfinite(signs).astype(np.float32),
         }
-        return run_in_chunks(self._graph, inputs, WINDOWS_AT_ONCE)
+        return run_in_chunks(self._graph, inputs, WINDOWS_AT_ONCE, checkpoint)
 
 
 class OnnxTokenFusion:
@@ -69,7 +72,9 @@ class OnnxTokenFusion:
         read = [number for number, place in enumerate(places) if place is None]
         if read:
             inputs = {"query_embeddings": query_embeddings[read]}
-            rows[read] = run_in_chunks(self._text_attention, inputs, _QUERIES_AT_ONCE)
+            rows[read] = run_in_chunks(
+                self._text_attention, inputs, _QUERIES_AT_ONCE, no_checkpoint
+            )
         return rows
 
     def logits(

@@ -10,6 +10,7 @@ from ecg_core.asking.composing import Answer, Composer, Leaf, LeafAnswers
 from ecg_core.asking.gate import ScopeClassifier
 from ecg_core.asking.measuring import Measurements
 from ecg_core.calibration import Familiarity
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.conditions.question import (
     Described,
     KnownCondition,
@@ -19,7 +20,6 @@ from ecg_core.conditions.question import (
     UnanswerableReason,
     leaves,
 )
-from service.engine.deadline import Checkpoint, no_checkpoint
 from service.engine.inference.protocols import Fusion
 from service.engine.queries.conditions import KnownCondition as HeldCondition
 from service.engine.queries.embeddings import AskedQuery, QueryEmbeddings

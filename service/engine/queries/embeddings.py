@@ -8,11 +8,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.conditions.question import Described, Question, denied
 from ecg_core.conditions.question import KnownCondition as Condition
 from ecg_core.conditions.reading import Note
 from ecg_core.prompts import PromptTemplates, mean_embedding
-from service.engine.deadline import Checkpoint, no_checkpoint
 from service.engine.inference.protocols import TextEncoder
 from service.engine.queries.conditions import KnownCondition
 from service.engine.queries.lru import LruCache

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.conditions import Catalogue
 from ecg_core.conditions.lexicon import Lexicon
 from ecg_core.conditions.question import Described, Not, NotAnswerable, Question, denied, leaves
@@ -12,7 +13,6 @@ from ecg_core.conditions.reading import QuestionReader, Reading
 from ecg_core.errors import Fault, FaultCode, InvalidQuery
 from ecg_core.prompts import PromptTemplates
 from ecg_core.signs import SIGNS
-from service.engine.deadline import Checkpoint, no_checkpoint
 from service.engine.inference.protocols import TextEncoder
 from service.engine.queries.conditions import KnownCondition, KnownConditions
 from service.engine.queries.embeddings import AskedQuery

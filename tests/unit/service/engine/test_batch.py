@@ -3,11 +3,11 @@ import asyncio
 import pytest
 
 from api_schemas import NewCondition
+from ecg_core.checkpoint import no_checkpoint
 from ecg_core.errors import FaultCode, InputError
 from ecg_core.readers import UploadedFile
 from service.api.answers.batch_response import answer_each
 from service.engine.batch import BatchBounds, open_batch
-from service.engine.deadline import no_checkpoint
 from service.engine.diagnosis import Question
 from service.storage.sqlite import SqliteStore
 from tests.support.recordings import make_wfdb

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ecg_core.calibration import Calibration
+from ecg_core.checkpoint import no_checkpoint
 from ecg_core.errors import (
     DeadlineExceeded,
     Fault,
@@ -16,7 +17,6 @@ from ecg_core.errors import (
 )
 from ecg_core.leads import LEADS
 from ecg_core.readers import UploadedFile
-from service.engine.deadline import no_checkpoint
 from service.engine.diagnosis import Diagnosis, DiagnosisEngine, Question
 from service.errors import InvalidParameter
 from tests.support.dicom import make_dicom, make_group

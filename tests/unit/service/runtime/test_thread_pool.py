@@ -1,4 +1,5 @@
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,10 +9,12 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
+from ecg_core.checkpoint import Checkpoint
 from ecg_core.errors import DeadlineExceeded, InferenceFailed, Overloaded
 from service.api.disconnection import unless_disconnected
 from service.engine.deadline import Deadline
 from service.runtime.thread_pool import WorkerPool
+from service.runtime.working_memory import WorkingMemory
 from tests.support.service import Gate
 
 pytestmark = pytest.mark.anyio
@@ -36,12 +39,18 @@ class Bench:
     def start(
         self, work: Callable[[], object], seconds: float = 5.0, caller: str = ""
     ) -> "asyncio.Task[object]":
+        return self.start_in_steps(lambda _: work(), seconds, caller)
+
+    def start_in_steps(
+        self, work: Callable[[Checkpoint], object], seconds: float = 5.0, caller: str = ""
+    ) -> "asyncio.Task[object]":
         return asyncio.create_task(self.pool.run(work, Deadline(seconds), caller))
 
     def start_patiently(
         self, work: Callable[[], object], seconds: float = 5.0, caller: str = ""
     ) -> "asyncio.Task[object]":
-        return asyncio.create_task(self.pool.run_patiently(work, Deadline(seconds), caller))
+        running = self.pool.run_patiently(lambda _: work(), Deadline(seconds), caller)
+        return asyncio.create_task(running)
 
     async def occupied(self) -> "tuple[Gate, asyncio.Task[object]]":
         """A thread that is held until the gate is opened, and what holds it."""
@@ -133,10 +142,9 @@ async def test_a_caller_that_gives_up_while_waiting_is_skipped() -> None:
 
 
 async def test_a_caller_that_gives_up_later_stops_its_work_and_frees_its_place() -> None:
-    gate, deadline = Gate(), Deadline(5)
+    gate = Gate()
     async with bench(running=1, waiting=1) as b:
-        work = b.pool.run(lambda: gate.pass_through(deadline.check), deadline)
-        leaving = asyncio.create_task(work)
+        leaving = b.start_in_steps(gate.pass_through)
         await settled(gate.reached.is_set)
         leaving.cancel()
         assert await b.start(lambda: "next") == "next"
@@ -144,13 +152,13 @@ async def test_a_caller_that_gives_up_later_stops_its_work_and_frees_its_place()
 
 @pytest.mark.parametrize("waiting", [True, False])
 async def test_the_deadline_ends_the_wait(waiting: bool) -> None:
-    gate, deadline = Gate(), Deadline(0.05)
+    gate = Gate()
     async with bench(running=1, waiting=1) as b:
         if waiting:
             other = b.start(gate.pass_through)
             await settled(gate.reached.is_set)
         with pytest.raises(DeadlineExceeded):
-            await b.pool.run(lambda: gate.pass_through(deadline.check), deadline)
+            await b.start_in_steps(gate.pass_through, 0.05)
         gate.open()
         if waiting:
             await other
@@ -183,9 +191,9 @@ async def test_other_work_finds_at_most_so_much_patient_work_before_it() -> None
 
 
 async def test_patient_work_that_is_given_up_makes_room_for_the_next() -> None:
-    gate, deadline = Gate(), Deadline(5)
+    gate = Gate()
     async with bench(running=1, waiting=1) as b:
-        work = b.pool.run_patiently(lambda: gate.pass_through(deadline.check), deadline)
+        work = b.pool.run_patiently(gate.pass_through, Deadline(5))
         leaving = asyncio.create_task(work)
         await settled(gate.reached.is_set)
         waiting = b.start_patiently(lambda: "never")
@@ -246,6 +254,124 @@ async def test_turns_of_those_who_gave_up_are_skipped_and_no_place_is_lost() -> 
         await b.pool._free.take("")
         gate.open()
         await first
+
+
+async def test_long_work_lets_other_callers_go_before_and_goes_on() -> None:
+    gate = Gate()
+    async with bench(running=1, waiting=5) as b:
+        long = b.start_in_steps(gate.pass_through, caller="long")
+        await settled(gate.reached.is_set)
+        for _ in range(3):
+            assert await b.start(lambda: "short", caller="short") == "short"
+        assert not long.done()
+        gate.open()
+        await long
+
+
+async def test_work_is_not_interrupted_for_its_own_caller() -> None:
+    gate = Gate()
+    async with bench(running=1, waiting=5) as b:
+        first = b.start_in_steps(gate.pass_through, caller="one")
+        await settled(gate.reached.is_set)
+        second = b.start(lambda: "second", caller="one")
+        await asyncio.sleep(0.15)
+        assert not second.done()
+        gate.open()
+        await asyncio.gather(first, second)
+
+
+async def test_what_has_begun_goes_on_before_its_caller_begins_anything_new() -> None:
+    gate, other, order = Gate(), Gate(), list[str]()
+
+    def long(checkpoint: Checkpoint) -> None:
+        gate.pass_through(checkpoint)
+        order.append("long")
+
+    async with bench(running=1, waiting=5) as b:
+        begun = b.start_in_steps(long, caller="one")
+        await settled(gate.reached.is_set)
+        new = b.start(partial(order.append, "new"), caller="one")
+        between = b.start(other.pass_through, caller="another")
+        await settled(other.reached.is_set)
+        gate.open()
+        other.open()
+        await asyncio.gather(begun, new, between)
+    assert order == ["long", "new"]
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_work_that_stands_aside_ends_with_its_time_and_no_place_is_lost(
+    leaves: bool,
+) -> None:
+    gate, other = Gate(), Gate()
+    async with bench(running=1, waiting=5) as b:
+        late = b.start_in_steps(gate.pass_through, 0.2, caller="late")
+        await settled(gate.reached.is_set)
+        holding = b.start(other.pass_through, caller="another")
+        await settled(other.reached.is_set)
+        if leaves:
+            late.cancel()
+        with pytest.raises(asyncio.CancelledError if leaves else DeadlineExceeded):
+            await late
+        assert b.running.now == 2
+        other.open()
+        await holding
+        await settled(lambda: b.running.now == 0)
+        again, first = await b.occupied()
+        second = b.start(lambda: "second")
+        await settled(lambda: b.waiting.now == 1)
+        again.open()
+        await asyncio.gather(first, second)
+
+
+async def test_no_more_works_at_once_than_there_are_places() -> None:
+    lock, working, most = threading.Lock(), 0, 0
+
+    def work(checkpoint: Checkpoint) -> None:
+        nonlocal working, most
+        for _ in range(15):
+            with lock:
+                working += 1
+                most = max(most, working)
+            time.sleep(0.01)
+            with lock:
+                working -= 1
+            checkpoint()
+
+    async with bench(running=2, waiting=100) as b:
+        await asyncio.gather(*(b.start_in_steps(work, 60, f"{n % 5}") for n in range(15)))
+    assert most == 2
+
+
+async def test_work_that_waits_for_what_another_holds_lets_it_go_on() -> None:
+    memory, gate = WorkingMemory(10), Gate()
+
+    def work(checkpoint: Checkpoint) -> None:
+        with memory.room(8, checkpoint):
+            gate.pass_through(checkpoint)
+
+    async with bench(running=1, waiting=5) as b:
+        first = b.start_in_steps(work, caller="one")
+        await settled(gate.reached.is_set)
+        others = [b.start_in_steps(work, caller=name) for name in ("another", "one", "third")]
+        await asyncio.sleep(0.3)
+        gate.open()
+        await asyncio.gather(first, *others)
+    assert memory.taken == 0
+
+
+async def test_shutting_down_waits_for_no_turn() -> None:
+    gate, other = Gate(), Gate()
+    b = Bench(running=1, waiting=5)
+    aside = b.start_in_steps(gate.pass_through, caller="one")
+    await settled(gate.reached.is_set)
+    holding = b.start_in_steps(other.pass_through, caller="another")
+    await settled(other.reached.is_set)
+    for each in (aside, holding):
+        each.cancel()
+    # In this thread, as the service does: nothing that runs here could give anybody a turn.
+    b.pool.shut_down()
+    await asyncio.gather(aside, holding, return_exceptions=True)
 
 
 def test_an_abandoned_deadline_stops_the_work() -> None:
