@@ -75,8 +75,13 @@ class RequestState:
 
     @property
     def caller(self) -> str:
-        """Whose turn its work takes: the key's id; callers without one are one caller."""
+        """Who takes up room: the key's id; callers without one are one caller."""
         return self.access.key_id or ""
+
+    @property
+    def turn(self) -> str:
+        """Whose turn its work takes: the key's; without keys each request has its own."""
+        return self.access.key_id or self.request_id
 
 
 def attach_state(scope: MutableMapping[str, Any], state: RequestState) -> None:

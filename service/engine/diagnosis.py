@@ -149,9 +149,8 @@ class DiagnosisEngine:
             basis = self.trust.basis(prepared)
         checkpoint()
         with clock.stage("measure"):
-            measurements, signs = measure_with_signs(
-                prepared, basis.windows, self.preprocessing, checkpoint
-            )
+            measured = measure_with_signs(prepared, basis.windows, self.preprocessing, checkpoint)
+            measurements, signs = measured
         checkpoint()
         with clock.stage("encode"):
             features = self.ecg_encoder.encode(basis.windows, signs, checkpoint)

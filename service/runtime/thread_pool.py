@@ -1,26 +1,22 @@
 """Threads for work that keeps a core busy: so many at once, and so many pieces waiting."""
 
 import asyncio
-import time
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import ceil
-from threading import Lock, Semaphore
+from threading import Semaphore
 from typing import Protocol, TypeVar
 
 from ecg_core.checkpoint import Checkpoint
 from ecg_core.errors import DeadlineExceeded, Overloaded
 from service.engine.deadline import Deadline
+from service.runtime.turns import Places, Turn
 
 # How long a piece of work takes, as long as none has been seen; and how fast that is forgotten.
 _FIRST_GUESS_S = 0.05
 _NEWEST_WEIGHT = 0.1
 _LONGEST_RETRY_S = 60
-# After so long a piece of work lets other callers go before it: a usual one is done by then.
-_TURN_S = 0.05
 # So many pieces stand aside at once, each with its thread and what it holds.
 _MOST_ASIDE = 16
 
@@ -36,118 +32,6 @@ class Level(Protocol):
 
     def dec(self) -> None:
         """One less."""
-
-
-@dataclass(slots=True)
-class _Line:
-    """What one caller waits with: what has begun goes on before anything new begins."""
-
-    begun: deque[Future[None]] = field(default_factory=deque)
-    new: deque[Future[None]] = field(default_factory=deque)
-
-
-class _Places:
-    """So many places. Callers take turns at them, each with what it asked for first."""
-
-    def __init__(self, count: int) -> None:
-        self._lock = Lock()
-        self._free = count
-        # Whose turn is next comes first. Empty as long as a place is free.
-        self._lines: dict[str, _Line] = {}
-        self._closed = False
-
-    @property
-    def none_free(self) -> bool:
-        return self._free == 0
-
-    async def take(self, caller: str) -> None:
-        with self._lock:
-            if self._free:
-                self._free -= 1
-                return
-            turn: Future[None] = Future()
-            self._lines.setdefault(caller, _Line()).new.append(turn)
-        try:
-            await asyncio.wrap_future(turn)
-        except asyncio.CancelledError:
-            if not turn.cancel():
-                self.give_back(caller)
-            raise
-
-    def others_wait(self, caller: str) -> bool:
-        return len(self._lines) > (caller in self._lines)
-
-    def pass_on(self, caller: str) -> None:
-        """Give a place to others, and wait in a thread until it is the caller's turn again."""
-        turn: Future[None] = Future()
-        with self._lock:
-            if self._closed:
-                return
-            self._lines.setdefault(caller, _Line()).begun.append(turn)
-        self.give_back(caller)
-        turn.result()
-
-    def give_back(self, caller: str) -> None:
-        # Not for who has given up meanwhile.
-        while (turn := self._following(caller)) and not turn.set_running_or_notify_cancel():
-            pass
-        if turn is not None:
-            turn.set_result(None)
-
-    def close(self) -> None:
-        """Let all that has begun go on, and keep nothing waiting any more."""
-        with self._lock:
-            self._closed = True
-            begun = [turn for line in self._lines.values() for turn in line.begun]
-            self._lines.clear()
-        for turn in begun:
-            turn.set_result(None)
-
-    def _following(self, caller: str) -> Future[None] | None:
-        """Whose turn it is after the caller's; without anybody, one more place is free."""
-        with self._lock:
-            self._go_last(caller)
-            if not self._lines:
-                self._free += 1
-                return None
-            following = next(iter(self._lines))
-            line = self._lines[following]
-            turn = (line.begun or line.new).popleft()
-            self._go_last(following)
-            return turn
-
-    def _go_last(self, caller: str) -> None:
-        line = self._lines.pop(caller, None)
-        if line and (line.begun or line.new):
-            self._lines[caller] = line
-
-
-class _Turn:
-    """The time that a piece of work has had at its place; it passes it on once that is long."""
-
-    def __init__(self, places: _Places, aside: Semaphore, caller: str) -> None:
-        self._places = places
-        self._aside = aside
-        self._caller = caller
-        self._since = time.monotonic()
-        self._before_s = 0.0
-
-    @property
-    def ran_s(self) -> float:
-        """Without standing aside."""
-        return self._before_s + time.monotonic() - self._since
-
-    def pass_on_if_long(self) -> None:
-        """Stand aside in the work's thread, if other callers wait and enough was done."""
-        if time.monotonic() - self._since < _TURN_S or not self._places.others_wait(self._caller):
-            return
-        if self._aside.acquire(blocking=False):
-            self._before_s = self.ran_s
-            try:
-                self._places.pass_on(self._caller)
-            finally:
-                self._since = time.monotonic()
-                self._aside.release()
 
 
 class WorkerPool:
@@ -168,13 +52,13 @@ class WorkerPool:
         self._executor = ThreadPoolExecutor(running + _MOST_ASIDE, thread_name_prefix="diagnosis")
         self._places = running
         self._usual_s = _FIRST_GUESS_S
-        self._free = _Places(running)
+        self._free = Places(running)
         self._aside = Semaphore(_MOST_ASIDE)
         self._max_waiting = waiting
         self._waiting = 0
         self._running_level = running_level
         self._waiting_level = waiting_level
-        self._patient = _Places(patient)
+        self._patient = Places(patient)
         self.patient = patient
 
     @property
@@ -239,7 +123,7 @@ class WorkerPool:
 
     async def _run(self, work: Work[T], deadline: Deadline, caller: str) -> T:
         await self._take_place(deadline, caller)
-        turn = _Turn(self._free, self._aside, caller)
+        turn = Turn(self._free, self._aside, caller)
 
         def checkpoint() -> None:
             deadline.check()
@@ -276,7 +160,7 @@ class WorkerPool:
             self._waiting -= 1
             self._waiting_level.dec()
 
-    def _give_place_back(self, turn: _Turn, caller: str, result: "asyncio.Future[T]") -> None:
+    def _give_place_back(self, turn: Turn, caller: str, result: "asyncio.Future[T]") -> None:
         self._free.give_back(caller)
         self._usual_s += _NEWEST_WEIGHT * (turn.ran_s - self._usual_s)
         self._running_level.dec()

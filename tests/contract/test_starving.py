@@ -48,6 +48,23 @@ def test_a_deadline_ends_hundreds_of_negated_texts_and_their_work(
         threading.Event().wait(0.02)
 
 
+def test_a_request_is_answered_while_hundreds_of_texts_of_another_are_understood(
+    make_client: ClientMaker,
+) -> None:
+    client = make_client(max_concurrent_diagnoses=1)
+    many = [f"{text} pattern" for text in NEGATED]
+    with ThreadPoolExecutor(1) as callers:
+        long = callers.submit(
+            client.post, "/diagnose", files=as_upload(make_wfdb()), data={"queries": many}
+        )
+        until = Deadline(20.0)
+        while "cardioquery_queue_running 1.0" not in client.get("/metrics").text:
+            until.check()
+        short = client.post("/diagnose", files=as_upload(make_wfdb()), data={"queries": ["AFib"]})
+        assert short.status_code == 200
+        assert not long.done()
+
+
 @pytest.mark.parametrize(
     ("recordings", "texts", "requests"),
     [(1, 0, 1), (1, 9, 1), (1, 10, 2), (1, 700, 71), (30, 20, 32)],

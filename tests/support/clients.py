@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from service.runtime.assembly import Runtime, RuntimeLoader, load_runtime
 from tests.support.service import FakeEcgEncoder, Gate
 
@@ -23,11 +24,11 @@ class GatedEncoder(FakeEcgEncoder):
         self.real = real
         self.gate = gate
 
-    def encode(self, windows: Any, signs: Any) -> Any:
+    def encode(self, windows: Any, signs: Any, checkpoint: Checkpoint = no_checkpoint) -> Any:
         self.gate.pass_through()
         if self.error is not None:
             raise self.error
-        return self.real.encode(windows, signs)
+        return self.real.encode(windows, signs, checkpoint)
 
 
 def load_with_gate(gate: Gate, error: Exception | None = None) -> RuntimeLoader:

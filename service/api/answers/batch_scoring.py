@@ -34,7 +34,7 @@ class BatchScorer:
         deadline: Of the whole batch, waiting included.
         seconds_each: Longest time for computing one answer.
         request_id: Stands in every answer.
-        caller: Whose turns its recordings take.
+        turn: Whose turns its recordings take.
         memory: Room for reading its recordings.
         failed: How many recordings have a problem so far.
         as_fhir: Whether each answer is an entry of a FHIR bundle.
@@ -46,7 +46,7 @@ class BatchScorer:
     deadline: Deadline
     seconds_each: float
     request_id: str
-    caller: str
+    turn: str
     memory: WorkingMemory
     failed: int = 0
     as_fhir: bool = False
@@ -57,7 +57,7 @@ class BatchScorer:
         deadline = Deadline(self.deadline.remaining_s)
         work = partial(self._scored, index)
         try:
-            found, body = await self.runtime.workers.run_patiently(work, deadline, self.caller)
+            found, body = await self.runtime.workers.run_patiently(work, deadline, self.turn)
         except Exception as error:
             return self._refusal(index, error)
         self.metrics.diagnosed(

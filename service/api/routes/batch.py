@@ -81,12 +81,12 @@ async def diagnose_batch(
             bounds,
             form.faults,
         )
-        opened = runtime.workers.run_patiently(opening, opening_by, state.caller)
+        opened = runtime.workers.run_patiently(opening, opening_by, state.turn)
         batch = await unless_disconnected(request.receive, opened)
         await count_as(request, cost(len(batch.recordings), len(form.question.queries)))
         scorer = BatchScorer(
             runtime, metrics, batch, deadline, settings.request_deadline_s,
-            state.request_id, state.caller, memory, as_fhir=as_fhir,
+            state.request_id, state.turn, memory, as_fhir=as_fhir,
         )  # fmt: skip
         held.callback(_note, state.trace, scorer)
         run = _run(scorer, held.pop_all())

@@ -90,7 +90,7 @@ async def diagnose(
                 return _answer(runtime, form, checkpoint, state.request_id, queued, as_fhir=as_fhir)
 
         run = runtime.workers.run if texts <= _FEW_TEXTS else runtime.workers.run_patiently
-        running = run(work, deadline, state.caller)
+        running = run(work, deadline, state.turn)
         answer = await unless_disconnected(request.receive, running)
         _count(metrics, answer)
         state.trace.note(

@@ -91,11 +91,11 @@ async def add(
     deadline = Deadline(settings.request_deadline_s)
     if dry_run:
         asked = await runtime.workers.run(
-            lambda _: read_only(new, runtime.engine.resolver), deadline, state.caller
+            lambda _: read_only(new, runtime.engine.resolver), deadline, state.turn
         )
         return json_response(presenters.read_condition(asked, runtime.engine.familiarity))
     known, created = await runtime.workers.run(
-        lambda _: register(new, runtime.engine.resolver, runtime.registry), deadline, state.caller
+        lambda _: register(new, runtime.engine.resolver, runtime.registry), deadline, state.turn
     )
     state.access.condition = known.id
     location = {"Location": str(request.app.url_path_for("get", condition_id=known.id))}

@@ -1,79 +1,18 @@
 import asyncio
-import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from ecg_core.checkpoint import Checkpoint
 from ecg_core.errors import DeadlineExceeded, InferenceFailed, Overloaded
 from service.api.disconnection import unless_disconnected
 from service.engine.deadline import Deadline
-from service.runtime.thread_pool import WorkerPool
-from service.runtime.working_memory import WorkingMemory
 from tests.support.service import Gate
+from tests.support.thread_pool import bench, settled
 
 pytestmark = pytest.mark.anyio
-
-
-class Count:
-    def __init__(self) -> None:
-        self.now = 0
-
-    def inc(self) -> None:
-        self.now += 1
-
-    def dec(self) -> None:
-        self.now -= 1
-
-
-class Bench:
-    def __init__(self, running: int, waiting: int, patient: int = 1) -> None:
-        self.running, self.waiting = Count(), Count()
-        self.pool = WorkerPool(running, waiting, self.running, self.waiting, patient)
-
-    def start(
-        self, work: Callable[[], object], seconds: float = 5.0, caller: str = ""
-    ) -> "asyncio.Task[object]":
-        return self.start_in_steps(lambda _: work(), seconds, caller)
-
-    def start_in_steps(
-        self, work: Callable[[Checkpoint], object], seconds: float = 5.0, caller: str = ""
-    ) -> "asyncio.Task[object]":
-        return asyncio.create_task(self.pool.run(work, Deadline(seconds), caller))
-
-    def start_patiently(
-        self, work: Callable[[], object], seconds: float = 5.0, caller: str = ""
-    ) -> "asyncio.Task[object]":
-        running = self.pool.run_patiently(lambda _: work(), Deadline(seconds), caller)
-        return asyncio.create_task(running)
-
-    async def occupied(self) -> "tuple[Gate, asyncio.Task[object]]":
-        """A thread that is held until the gate is opened, and what holds it."""
-        gate = Gate()
-        work = self.start(gate.pass_through)
-        await settled(gate.reached.is_set)
-        return gate, work
-
-
-@asynccontextmanager
-async def bench(running: int = 1, waiting: int = 1, patient: int = 1) -> AsyncIterator[Bench]:
-    made = Bench(running, waiting, patient)
-    try:
-        yield made
-        await settled(lambda: made.running.now == made.waiting.now == 0)
-    finally:
-        made.pool.shut_down()
-
-
-async def settled(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 (what is waited for happens in a thread)
-            await asyncio.sleep(0.002)
 
 
 async def test_the_result_of_the_work_is_returned() -> None:
@@ -254,124 +193,6 @@ async def test_turns_of_those_who_gave_up_are_skipped_and_no_place_is_lost() -> 
         await b.pool._free.take("")
         gate.open()
         await first
-
-
-async def test_long_work_lets_other_callers_go_before_and_goes_on() -> None:
-    gate = Gate()
-    async with bench(running=1, waiting=5) as b:
-        long = b.start_in_steps(gate.pass_through, caller="long")
-        await settled(gate.reached.is_set)
-        for _ in range(3):
-            assert await b.start(lambda: "short", caller="short") == "short"
-        assert not long.done()
-        gate.open()
-        await long
-
-
-async def test_work_is_not_interrupted_for_its_own_caller() -> None:
-    gate = Gate()
-    async with bench(running=1, waiting=5) as b:
-        first = b.start_in_steps(gate.pass_through, caller="one")
-        await settled(gate.reached.is_set)
-        second = b.start(lambda: "second", caller="one")
-        await asyncio.sleep(0.15)
-        assert not second.done()
-        gate.open()
-        await asyncio.gather(first, second)
-
-
-async def test_what_has_begun_goes_on_before_its_caller_begins_anything_new() -> None:
-    gate, other, order = Gate(), Gate(), list[str]()
-
-    def long(checkpoint: Checkpoint) -> None:
-        gate.pass_through(checkpoint)
-        order.append("long")
-
-    async with bench(running=1, waiting=5) as b:
-        begun = b.start_in_steps(long, caller="one")
-        await settled(gate.reached.is_set)
-        new = b.start(partial(order.append, "new"), caller="one")
-        between = b.start(other.pass_through, caller="another")
-        await settled(other.reached.is_set)
-        gate.open()
-        other.open()
-        await asyncio.gather(begun, new, between)
-    assert order == ["long", "new"]
-
-
-@pytest.mark.parametrize("leaves", [True, False])
-async def test_work_that_stands_aside_ends_with_its_time_and_no_place_is_lost(
-    leaves: bool,
-) -> None:
-    gate, other = Gate(), Gate()
-    async with bench(running=1, waiting=5) as b:
-        late = b.start_in_steps(gate.pass_through, 0.2, caller="late")
-        await settled(gate.reached.is_set)
-        holding = b.start(other.pass_through, caller="another")
-        await settled(other.reached.is_set)
-        if leaves:
-            late.cancel()
-        with pytest.raises(asyncio.CancelledError if leaves else DeadlineExceeded):
-            await late
-        assert b.running.now == 2
-        other.open()
-        await holding
-        await settled(lambda: b.running.now == 0)
-        again, first = await b.occupied()
-        second = b.start(lambda: "second")
-        await settled(lambda: b.waiting.now == 1)
-        again.open()
-        await asyncio.gather(first, second)
-
-
-async def test_no_more_works_at_once_than_there_are_places() -> None:
-    lock, working, most = threading.Lock(), 0, 0
-
-    def work(checkpoint: Checkpoint) -> None:
-        nonlocal working, most
-        for _ in range(15):
-            with lock:
-                working += 1
-                most = max(most, working)
-            time.sleep(0.01)
-            with lock:
-                working -= 1
-            checkpoint()
-
-    async with bench(running=2, waiting=100) as b:
-        await asyncio.gather(*(b.start_in_steps(work, 60, f"{n % 5}") for n in range(15)))
-    assert most == 2
-
-
-async def test_work_that_waits_for_what_another_holds_lets_it_go_on() -> None:
-    memory, gate = WorkingMemory(10), Gate()
-
-    def work(checkpoint: Checkpoint) -> None:
-        with memory.room(8, checkpoint):
-            gate.pass_through(checkpoint)
-
-    async with bench(running=1, waiting=5) as b:
-        first = b.start_in_steps(work, caller="one")
-        await settled(gate.reached.is_set)
-        others = [b.start_in_steps(work, caller=name) for name in ("another", "one", "third")]
-        await asyncio.sleep(0.3)
-        gate.open()
-        await asyncio.gather(first, *others)
-    assert memory.taken == 0
-
-
-async def test_shutting_down_waits_for_no_turn() -> None:
-    gate, other = Gate(), Gate()
-    b = Bench(running=1, waiting=5)
-    aside = b.start_in_steps(gate.pass_through, caller="one")
-    await settled(gate.reached.is_set)
-    holding = b.start_in_steps(other.pass_through, caller="another")
-    await settled(other.reached.is_set)
-    for each in (aside, holding):
-        each.cancel()
-    # In this thread, as the service does: nothing that runs here could give anybody a turn.
-    b.pool.shut_down()
-    await asyncio.gather(aside, holding, return_exceptions=True)
 
 
 def test_an_abandoned_deadline_stops_the_work() -> None:

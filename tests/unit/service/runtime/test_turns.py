@@ -1,0 +1,134 @@
+"""Work that runs for long stands aside for other callers, and loses nothing by it."""
+
+import asyncio
+import threading
+import time
+from functools import partial
+
+import pytest
+
+from ecg_core.checkpoint import Checkpoint
+from ecg_core.errors import DeadlineExceeded
+from service.runtime.working_memory import WorkingMemory
+from tests.support.service import Gate
+from tests.support.thread_pool import Bench, bench, settled
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_long_work_lets_other_callers_go_before_and_goes_on() -> None:
+    gate = Gate()
+    async with bench(running=1, waiting=5) as b:
+        long = b.start_in_steps(gate.pass_through, caller="long")
+        await settled(gate.reached.is_set)
+        for _ in range(3):
+            assert await b.start(lambda: "short", caller="short") == "short"
+        assert not long.done()
+        gate.open()
+        await long
+
+
+async def test_work_is_not_interrupted_for_its_own_caller() -> None:
+    gate = Gate()
+    async with bench(running=1, waiting=5) as b:
+        first = b.start_in_steps(gate.pass_through, caller="one")
+        await settled(gate.reached.is_set)
+        second = b.start(lambda: "second", caller="one")
+        await asyncio.sleep(0.15)
+        assert not second.done()
+        gate.open()
+        await asyncio.gather(first, second)
+
+
+async def test_what_has_begun_goes_on_before_its_caller_begins_anything_new() -> None:
+    gate, other, order = Gate(), Gate(), list[str]()
+
+    def long(checkpoint: Checkpoint) -> None:
+        gate.pass_through(checkpoint)
+        order.append("long")
+
+    async with bench(running=1, waiting=5) as b:
+        begun = b.start_in_steps(long, caller="one")
+        await settled(gate.reached.is_set)
+        new = b.start(partial(order.append, "new"), caller="one")
+        between = b.start(other.pass_through, caller="another")
+        await settled(other.reached.is_set)
+        gate.open()
+        other.open()
+        await asyncio.gather(begun, new, between)
+    assert order == ["long", "new"]
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_work_that_stands_aside_ends_with_its_time_and_no_place_is_lost(
+    leaves: bool,
+) -> None:
+    gate, other = Gate(), Gate()
+    async with bench(running=1, waiting=5) as b:
+        late = b.start_in_steps(gate.pass_through, 0.2, caller="late")
+        await settled(gate.reached.is_set)
+        holding = b.start(other.pass_through, caller="another")
+        await settled(other.reached.is_set)
+        if leaves:
+            late.cancel()
+        with pytest.raises(asyncio.CancelledError if leaves else DeadlineExceeded):
+            await late
+        assert b.running.now == 2
+        other.open()
+        await holding
+        await settled(lambda: b.running.now == 0)
+        again, first = await b.occupied()
+        second = b.start(lambda: "second")
+        await settled(lambda: b.waiting.now == 1)
+        again.open()
+        await asyncio.gather(first, second)
+
+
+async def test_no_more_works_at_once_than_there_are_places() -> None:
+    lock, working, most = threading.Lock(), 0, 0
+
+    def work(checkpoint: Checkpoint) -> None:
+        nonlocal working, most
+        for _ in range(15):
+            with lock:
+                working += 1
+                most = max(most, working)
+            time.sleep(0.01)
+            with lock:
+                working -= 1
+            checkpoint()
+
+    async with bench(running=2, waiting=100) as b:
+        await asyncio.gather(*(b.start_in_steps(work, 60, f"{n % 5}") for n in range(15)))
+    assert most == 2
+
+
+async def test_work_that_waits_for_what_another_holds_lets_it_go_on() -> None:
+    memory, gate = WorkingMemory(10), Gate()
+
+    def work(checkpoint: Checkpoint) -> None:
+        with memory.room(8, checkpoint):
+            gate.pass_through(checkpoint)
+
+    async with bench(running=1, waiting=5) as b:
+        first = b.start_in_steps(work, caller="one")
+        await settled(gate.reached.is_set)
+        others = [b.start_in_steps(work, caller=name) for name in ("another", "one", "third")]
+        await asyncio.sleep(0.3)
+        gate.open()
+        await asyncio.gather(first, *others)
+    assert memory.taken == 0
+
+
+async def test_shutting_down_waits_for_no_turn() -> None:
+    gate, other = Gate(), Gate()
+    b = Bench(running=1, waiting=5)
+    aside = b.start_in_steps(gate.pass_through, caller="one")
+    await settled(gate.reached.is_set)
+    holding = b.start_in_steps(other.pass_through, caller="another")
+    await settled(other.reached.is_set)
+    for each in (aside, holding):
+        each.cancel()
+    # In this thread, as the service does: nothing that runs here could give anybody a turn.
+    b.pool.shut_down()
+    await asyncio.gather(aside, holding, return_exceptions=True)
