@@ -75,8 +75,33 @@ def evaluate_ways(
     asked = {method: answer for method, answer in answers.items() if answer is not None}
     if OURS not in asked:
         return {}
+    asked = {OURS: asked[OURS], **asked}
     found = {way: _way(asked, way, parts, least) for way in WAYS if way in asked[OURS].ways}
     return {way: each.figures() for way, each in found.items() if each is not None}
+
+
+def evaluate_alone(
+    run: Run, method: str, groups: Sequence[Group], least: int = MIN_POSITIVES
+) -> dict[str, dict[str, Any]]:
+    """Figures of one method on fold 10, by way; empty unless it has answered every group.
+
+    For one that was trained where ours was not. Beside others it stands in `evaluate_ways`.
+
+    Args:
+        run: Whose conditions were left out.
+        method: Which one.
+        groups: What was left out.
+        least: Conditions with fewer positives are not tested.
+    """
+    answer = read_asked(run, method, groups)
+    if answer is None:
+        return {}
+    ways = {way: _way({method: answer}, way, ["fold 10"], least) for way in answer.ways}
+    return {
+        way: {**macro_result(found.labels, found.scores[method]).rounded(), "method": method}
+        for way, found in ways.items()
+        if found is not None
+    }
 
 
 def over_seeds(
@@ -115,10 +140,10 @@ def over_seeds(
 def _way(
     asked: Mapping[str, Asked], way: str, parts: Sequence[str] | None, least: int
 ) -> _Way | None:
-    ours = asked[OURS]
-    rows = ~ours.part("fold 9", "fold 10") if parts is None else ours.part(*parts)
-    condition = ours.ways[way].condition
-    labels = ours.labels[rows][:, condition]
+    first, answers = next(iter(asked.items()))
+    rows = ~answers.part("fold 9", "fold 10") if parts is None else answers.part(*parts)
+    condition = answers.ways[way].condition
+    labels = answers.labels[rows][:, condition]
     tested = ((labels == 1).sum(axis=0) >= least) & (labels == 0).any(axis=0)
     if not tested.any():
         return None
@@ -127,7 +152,7 @@ def _way(
         conditions=len(set(condition[tested].tolist())),
         labels=labels[:, tested],
         scores={name: _filled(values) for name, values in scores.items()},
-        unanswered=float(np.isnan(scores[OURS]).mean()),
+        unanswered=float(np.isnan(scores[first]).mean()),
     )
 
 

@@ -43,8 +43,8 @@ from model_training.recipes.measure_bundle import read_bundle_figures
 from model_training.reporting.plots import draw_plots
 from model_training.reporting.report import AUPRC_INTERVALS, PUBLISHED, render_results
 from model_training.reporting.report_lead_sets import render_verdicts
-from model_training.run.config import Run, add_run_arguments, run_from
-from model_training.run.provenance import read_provenance
+from model_training.run.config import Run, add_run_arguments, command_of, run_from
+from model_training.run.provenance import Provenance, read_provenance
 from model_training.run.results import results_folder, write_results
 from model_training.run.workbench import Workbench, restored_workbench
 
@@ -181,17 +181,24 @@ def read_as_published(folder: Path, run: Run) -> dict[str, object]:
         for key in ("seen", "seen_all_recordings")
     }
     drop = measured["wording"]["drop"]
-    return {"as_published": {**sets, "known": _area(measured["known"]), "wording_drop": drop}}
+    found = {**sets, "known": _area(measured["known"]), "wording_drop": drop}
+    return {"as_published": {**found, "left_out": _left_out_as_published(folder, ours)}}
+
+
+def _left_out_as_published(folder: Path, ours: Provenance) -> dict[str, object]:
+    """By way of asking, if it was measured on the same recordings (`leave_out --figures`)."""
+    file = folder / "left_out.json"
+    if not file.is_file():
+        return {}
+    measured = json.loads(file.read_text())
+    told = measured["provenance"].values()
+    if any((each["data"], each["labels"]) != (ours.data, ours.labels) for each in told):
+        return {}
+    return {way: _area(row) for way, row in measured["ways"].items()}
 
 
 def _area(row: Mapping[str, object]) -> dict[str, object]:
     return {name: row[name] for name in ("auroc", "ci95") if name in row}
-
-
-def command_of(config: Path) -> str:
-    """The command that evaluates a configuration; of a file elsewhere the name alone."""
-    stated = config.name if config.is_absolute() else config.as_posix()
-    return f"python -m model_training.recipes.evaluate --config {stated} --shared ../shared/data"
 
 
 def evaluate_run(bench: Workbench, command: str, groups: Sequence[Group] = GROUPS) -> None:
@@ -215,7 +222,7 @@ def main() -> None:
     parser.add_argument("--publish", type=Path, help="folder to copy the results to")
     arguments = parser.parse_args()
     run = run_from(arguments)
-    evaluate_run(restored_workbench(run), command_of(arguments.config))
+    evaluate_run(restored_workbench(run), command_of("evaluate", arguments.config))
     if arguments.publish:
         shutil.copytree(results_folder(run), arguments.publish, dirs_exist_ok=True)
 

@@ -8,6 +8,7 @@ Writes `leave_out/<group>/<method>.npz` of the run and skips what is there. No f
 """
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ecg_core.conditions import Catalogue, Condition
+from ecg_core.files import whole_file
 from ecg_core.statistics.calibration_fit import fit_calibration
 from model_training.data.labelled import TEST_FOLD, VALIDATION_FOLD, LabelledRecordings
 from model_training.data.other_hospitals import OtherHospitals, load_other_hospitals
@@ -39,11 +41,13 @@ from model_training.evaluation.left_out import (
     leave_out_file,
     provenance_name,
     seeded,
+    told_of,
 )
 from model_training.evaluation.unseen import OURS
+from model_training.evaluation.unseen_ways import evaluate_alone
 from model_training.peers import PeersConfig, Scorer, load_peers_config
 from model_training.peers.ked import KedNetwork
-from model_training.run.config import Run, add_run_arguments, run_from
+from model_training.run.config import Run, add_run_arguments, command_of, run_from
 from model_training.run.methods import METHODS, NO_PEERS, RULES, NetworkScorer, SignRules, config_of
 from model_training.run.provenance import (
     OF_RECORDINGS,
@@ -244,6 +248,21 @@ def _origin(
     return provenance_of(configured, recordings, file, left_out, *further)
 
 
+def write_figures(run: Run, groups: Sequence[Group], method: str, command: str, file: Path) -> None:
+    """Write what one method reached on fold 10, by way, and where its answers come from.
+
+    Raises:
+        WrongRun: It has not answered every group.
+    """
+    ways = evaluate_alone(run, method, groups)
+    if not ways:
+        raise WrongRun([f"{method} was not asked for every group"])
+    told = told_of(run, method, groups)
+    found = {"command": command, "run": run.folder.name, "ways": ways, "provenance": told}
+    with whole_file(file) as stream:
+        stream.write((json.dumps(found, indent=1) + "\n").encode())
+
+
 def main() -> None:
     """Train what is asked for; run again to go on after a kill."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -253,7 +272,10 @@ def main() -> None:
     parser.add_argument("--group", choices=names, action="append", help="all unless given")
     parser.add_argument("--method", choices=[*METHODS, "all"], default="all")
     parser.add_argument("--seeds", type=int, default=1, help="train with so many seeds (1)")
+    parser.add_argument("--figures", type=Path, help="file for the figures of the one --method")
     arguments = parser.parse_args()
+    if arguments.figures and arguments.method == "all":
+        parser.error("--figures needs one --method")
     peers = load_peers_config(arguments.peers)
     # Weights of another configuration or other recordings are refused, so what is there is ours.
     begun = replace(run_from(arguments), resume=True)
@@ -263,6 +285,9 @@ def main() -> None:
                 continue
             for method in METHODS if arguments.method == "all" else (arguments.method,):
                 leave_out(run, group, method, peers)
+    if arguments.figures:
+        command = command_of("leave_out", arguments.config, "--method", arguments.method)
+        write_figures(begun, GROUPS, arguments.method, command, arguments.figures)
 
 
 if __name__ == "__main__":

@@ -254,6 +254,13 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for all runs")
 
 
+def command_of(recipe: str, config: Path, *further: str) -> str:
+    """The command of a recipe for a configuration; of a file elsewhere the name alone."""
+    stated = config.name if config.is_absolute() else config.as_posix()
+    begun = f"python -m model_training.recipes.{recipe} --config {stated} --shared ../shared/data"
+    return " ".join((begun, *further))
+
+
 def run_from(arguments: argparse.Namespace) -> Run:
     """The run that the arguments of `add_run_arguments` name; makes its folder.
 

@@ -11,20 +11,20 @@ from model_training.evaluation.groups import Group
 from model_training.peers import PeersConfig
 from model_training.recipes.ablate import ablate, read_ablations
 from model_training.recipes.evaluate import (
-    command_of,
     evaluate,
     read_as_published,
     read_entities,
 )
-from model_training.recipes.leave_out import leave_out
+from model_training.recipes.leave_out import leave_out, write_figures
 from model_training.recipes.measure_bundle import measure_bundle
 from model_training.recipes.variants import fewer, variants, with_entities
 from model_training.reporting.model_card import model_card
 from model_training.reporting.plots import draw_plots
 from model_training.reporting.report import render_results
 from model_training.reporting.tables import BASE
+from model_training.run.config import command_of
 from model_training.run.pretraining import Pretraining
-from model_training.run.provenance import read_provenance, write_provenance
+from model_training.run.provenance import WrongRun, read_provenance, write_provenance
 from model_training.run.workbench import open_workbench, restored_workbench
 from tests.support.mini_release import make_run, write_other_hospital, write_release
 
@@ -209,6 +209,22 @@ def test_supreme_as_published_stands_beside_what_has_its_recordings_and_labels(r
     assert read_as_published(tmp_path, run) == {}
 
 
+def test_a_method_that_was_trained_by_itself_stands_beside_ours(run, full, tmp_path):
+    file = tmp_path / "left_out.json"
+    write_figures(run, GROUPS, "fixed", "the command", file)
+    theirs = {**full, "model": {"name": "another", "version": "1"}}
+    (tmp_path / "results.json").write_text(json.dumps(theirs))
+    write_provenance(read_provenance(run.folder), tmp_path)
+    found = read_as_published(tmp_path, run)
+    by_name = found["as_published"]["left_out"]["by_name"]
+    assert by_name["auroc"] == full["unseen"]["by_name"]["each"]["fixed"]
+    assert "not paired" in render_results(full | found)
+    file.write_text(file.read_text().replace(read_provenance(run.folder).labels, "others"))
+    assert read_as_published(tmp_path, run)["as_published"]["left_out"] == {}
+    with pytest.raises(WrongRun, match="not asked for every group"):
+        write_figures(run, GROUPS, "merl", "the command", file)
+
+
 def test_the_command_names_no_folder_of_this_machine(tmp_path):
-    assert command_of(Path("configs/a.yaml")).count("--config configs/a.yaml ") == 1
-    assert str(tmp_path) not in command_of(tmp_path / "a.yaml")
+    assert command_of("evaluate", Path("configs/a.yaml")).count("--config configs/a.yaml ") == 1
+    assert str(tmp_path) not in command_of("evaluate", tmp_path / "a.yaml")
