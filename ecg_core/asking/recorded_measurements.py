@@ -9,7 +9,12 @@ from ecg_core.conditions.question import UnanswerableReason
 from ecg_core.signs.quantities import Measurement, Measurements
 
 _LONGEST_RR_UNCERTAINTY_MS = 20.0  # two R peaks at 100 samples a second
-_IN_LEAD = {"st_elevation": "st_level", "st_depression": "st_level"}
+_IN_LEAD = {
+    "st_elevation": "st_level",
+    "st_depression": "st_level",
+    "t_inversion": "t_amplitude",
+}
+_BELOW_BASELINE = frozenset({"st_depression", "t_inversion"})
 
 
 class RecordedMeasurements:
@@ -28,6 +33,7 @@ class RecordedMeasurements:
         """A measurement, or why there is none."""
         composed: Mapping[str, Callable[[], MeasuredValue | UnanswerableReason]] = {
             "longest_rr_interval": self._longest_rr,
+            "rr_interval": self._mean_rr,
             "sokolow_lyon": self._sokolow,
             "cornell_voltage": lambda: self._sum(("aVL", "r_amplitude"), ("V3", "s_amplitude")),
         }
@@ -36,7 +42,7 @@ class RecordedMeasurements:
         if lead is None:
             return _read(self._values.get(quantity))
         found = self._in(lead, _IN_LEAD.get(quantity, quantity))
-        if quantity == "st_depression" and isinstance(found, MeasuredValue):
+        if quantity in _BELOW_BASELINE and isinstance(found, MeasuredValue):
             return MeasuredValue(-found.value, found.unit, found.uncertainty)
         return found
 
@@ -61,6 +67,13 @@ class RecordedMeasurements:
             total, unit = total + found.value, found.unit
             uncertainty = hypot(uncertainty, found.uncertainty)
         return MeasuredValue(total, unit, uncertainty)
+
+    def _mean_rr(self) -> MeasuredValue | UnanswerableReason:
+        rate = _read(self._values.get("heart_rate"))
+        if isinstance(rate, UnanswerableReason):
+            return rate
+        mean_ms = 60_000 / rate.value
+        return MeasuredValue(mean_ms, "ms", mean_ms * rate.uncertainty / rate.value)
 
     def _longest_rr(self) -> MeasuredValue | UnanswerableReason:
         intervals_s = [later - earlier for earlier, later in pairwise(self._r_peaks_s)]

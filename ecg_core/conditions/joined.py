@@ -34,7 +34,8 @@ class _Joint(Enum):
 
 
 _WORDS = {
-    _Joint.AND: "and und et y e en with mit avec con met com plus & + plus also sowie as",
+    _Joint.AND: "and und et y e en with mit avec con met com plus & + plus also sowie as but "
+    "aber pero mais ma maar mas",
     _Joint.OR: "or oder ou o of either",
     _Joint.WITHOUT: "without ohne sans sin senza zonder sem",
 }

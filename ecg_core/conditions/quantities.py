@@ -30,6 +30,8 @@ class Quantity(BaseModel):
         per_lead: Whether it is measured in one lead.
         bare_units: Units that a bare number may have, and what one of them is in its own unit.
         low, high: What can be asked for; beyond, the number is no such measurement.
+        more_exact_than: The quantity that is meant where its name stands alone: QTc after
+            Fridericia is no QTc after Bazett.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,11 +43,14 @@ class Quantity(BaseModel):
     units: Mapping[str, float]
     low: float
     high: float
+    more_exact_than: str | None = None
 
 
 class _Words(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    not_measured: tuple[str, ...]
+    ends_of_comparisons: frozenset[str]
     quantity: tuple[Quantity, ...]
     comparators: Mapping[Comparator, tuple[str, ...]]
     comparators_after: Mapping[Comparator, tuple[str, ...]]
@@ -59,6 +64,7 @@ _NUMBER = re.compile(r"\d{1,9}(?:[.,]\d{1,6})?")
 _DASHES = frozenset("-–—−")
 _HALF_TURN_DEGREES = 180
 _OPEN = (None, Comparator.ABOUT)
+_HYPHEN = re.compile(r"(?<=[^\W\d_])[-–](?=[^\W\d_])")  # "QT-Zeit", "R-R interval"
 _GLUED_UNIT = re.compile(r"(?<=\d)(?=[a-zµμ])")
 _LEADS = MappingProxyType({lead.lower(): lead for lead in LEADS})
 
@@ -76,8 +82,10 @@ def quantities() -> Mapping[str, Quantity]:
 
 
 @cache
-def _names() -> Phrases[Quantity]:
-    return Phrases.of((_words(n), q) for q in _language().quantity for n in q.names)
+def _names() -> Phrases[Quantity | str]:
+    """Quantities by their names; those that are not measured by their names alone."""
+    pairs = [(_words(n), q) for q in _language().quantity for n in q.names]
+    return Phrases.of([*pairs, *((_words(name), name) for name in _language().not_measured)])
 
 
 @cache
@@ -129,6 +137,21 @@ def holds_number_of_quantity(text: str) -> bool:
     return named and any(_NUMBER.fullmatch(word) for word in words)
 
 
+def holds_limit(text: str) -> bool:
+    """Whether a number stands in the text that a comparison or a unit makes one of a quantity."""
+    words = _words(text)
+    return any(
+        _NUMBER.fullmatch(word)
+        and (_before().before(words, place) is not None or _unit_begins(words, place + 1))
+        for place, word in enumerate(words)
+    )
+
+
+def _unit_begins(words: Sequence[str], place: int) -> bool:
+    units = (unit.split() for quantity in _language().quantity for unit in quantity.units)
+    return any(unit and list(words[place : place + len(unit)]) == unit for unit in units)
+
+
 def is_unit(word: str) -> bool:
     """Whether a folded word, in the singular or not, is a unit of some quantity or a word of it."""
     return word in _unit_words() or f"{word}s" in _unit_words()
@@ -141,7 +164,7 @@ def _unit_words() -> frozenset[str]:
 
 
 def _words(text: str) -> list[str]:
-    return _TOKEN.findall(_GLUED_UNIT.sub(" ", fold_characters(text)))
+    return _TOKEN.findall(_GLUED_UNIT.sub(" ", _HYPHEN.sub(" ", fold_characters(text))))
 
 
 class _Reader:
@@ -150,7 +173,7 @@ class _Reader:
     def __init__(self, words: list[str], *, lenient: bool) -> None:
         self._words = words
         self._lenient = lenient
-        self._quantity: Quantity | None = None
+        self._quantity: Quantity | str | None = None
         self._comparator: Comparator | None = None
         self._numbers: list[float] = []
         self._units: list[str] = []
@@ -188,7 +211,9 @@ class _Reader:
             return place + 1
         # A word after a number may be a unit that is not known: then the number is not read.
         is_unit = word.isalpha() and place > 0 and bool(_NUMBER.fullmatch(self._words[place - 1]))
-        return place + 1 if self._lenient and not is_unit else None
+        # So would be a comparison's: "steeper than 2 mm" asks for no 2 mm.
+        compares = word in _language().ends_of_comparisons and self._number_follows(place + 1)
+        return place + 1 if self._lenient and not (is_unit or compares) else None
 
     def _take_number(self, place: int) -> int | None:
         negative = self._words[place] in _DASHES and self._may_be_negative(place)
@@ -238,9 +263,13 @@ class _Reader:
         found = _names().at(self._words, place)
         if found is None:
             return None
-        if self._quantity not in (None, found[0]):
+        before, now = self._quantity, found[0]
+        if isinstance(before, str):
+            return found[1]  # "atrial rate", whatever else is named
+        if isinstance(now, str) or before in (None, now) or now.more_exact_than == before.id:
+            self._quantity = now
+        elif before.more_exact_than != now.id:
             return None
-        self._quantity = found[0]
         return found[1]
 
     def _take_unit(self, place: int) -> int | None:
@@ -255,7 +284,7 @@ class _Reader:
 
     def _measured(self) -> tuple[Measured, ...]:
         quantity = self._quantity or _of_rate_unit(self._units)
-        if quantity is None or not self._numbers or len(set(self._units)) > 1:
+        if not isinstance(quantity, Quantity) or not self._numbers or len(set(self._units)) > 1:
             return ()
         if quantity.per_lead != bool(self._leads):
             return ()

@@ -32,7 +32,11 @@ from ecg_core.conditions.negation import (
     plainer_forms,
     terms_after_prefix,
 )
-from ecg_core.conditions.quantities import holds_number_of_quantity, read_measurement
+from ecg_core.conditions.quantities import (
+    holds_limit,
+    holds_number_of_quantity,
+    read_measurement,
+)
 from ecg_core.conditions.queries import UNCLEAR_NEGATION, text_faults, understand_query
 from ecg_core.conditions.question import (
     KnownCondition,
@@ -334,7 +338,11 @@ class QuestionReader:
             self._lexicon.find(term) for term in terms_after_prefix(text)
         ):
             raise InvalidQuery([UNCLEAR_NEGATION])
-        if holds_number_of_quantity(text) or not self._vocabulary.holds_word_of(text):
+        if (
+            holds_number_of_quantity(text)
+            or holds_limit(text)
+            or not self._vocabulary.holds_word_of(text)
+        ):
             return NotAnswerable(UnanswerableReason.NOT_UNDERSTOOD)
         return None
 

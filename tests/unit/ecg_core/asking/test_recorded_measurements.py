@@ -29,7 +29,7 @@ MEASUREMENTS = RecordedMeasurements(
         },
         by_lead={
             "V1": {LeadQuantity.S_AMPLITUDE: in_mv(1.5), LeadQuantity.ST_LEVEL: in_mv(0.2)},
-            "V3": {LeadQuantity.S_AMPLITUDE: in_mv(1.0)},
+            "V3": {LeadQuantity.S_AMPLITUDE: in_mv(1.0), LeadQuantity.T_AMPLITUDE: in_mv(-0.3)},
             "V5": {LeadQuantity.R_AMPLITUDE: in_mv(1.0)},
             "V6": {LeadQuantity.R_AMPLITUDE: in_mv(2.5)},
             "aVL": {LeadQuantity.R_AMPLITUDE: in_mv(0.4)},
@@ -49,6 +49,8 @@ MEASUREMENTS = RecordedMeasurements(
         ("sokolow_lyon", None, 4.0),
         ("cornell_voltage", None, 1.4),
         ("longest_rr_interval", None, 2500.0),
+        ("rr_interval", None, 60_000 / 72),
+        ("t_inversion", "V3", 0.3),
     ],
 )
 def test_measurement_is_found(quantity: str, lead: str | None, value: float) -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_core.conditions.quantities import quantities, read_measurement
-from ecg_core.conditions.question import AllOf, Comparator, Measured
+from ecg_core.conditions.quantities import Quantity, quantities, read_measurement
+from ecg_core.conditions.question import AllOf, Comparator, Measured, Question
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,10 @@ from ecg_core.conditions.question import AllOf, Comparator, Measured
         ("frequência cardíaca acima de 100", "heart_rate", Comparator.ABOVE, 100),
         ("axis of -45 degrees", "qrs_axis", Comparator.ABOUT, -45),
         ("pause of more than 2 s", "longest_rr_interval", Comparator.ABOVE, 2000),
+        ("QT-Zeit über 480 ms", "qt_interval", Comparator.ABOVE, 480),
+        ("R-R interval longer than 1.5 s", "rr_interval", Comparator.ABOVE, 1500),
+        ("P axis above 75 degrees", "p_axis", Comparator.ABOVE, 75),
+        ("SDNN below 20 ms", "rr_sdnn", Comparator.BELOW, 20),
     ],
 )
 def test_measurement_is_read(
@@ -81,6 +85,78 @@ def test_amplitude_is_read_in_each_lead_in_millivolts() -> None:
 def test_what_is_no_one_measurement_is_not_read(text: str) -> None:
     assert read_measurement(text) is None
     assert read_measurement(f"{text} ", lenient=True) is None or text.startswith("PR >")
+
+
+NAMES = [(quantity, name) for quantity in quantities().values() for name in quantity.names]
+
+
+def asked(name: str, quantity: Quantity, comparison: str = "above") -> Question | None:
+    """A number of the quantity that it can have, with its unit, in a lead if it is of leads."""
+    unit = next(unit for unit, factor in quantity.units.items() if factor == 1 and unit)
+    return read_measurement(
+        f"{name} {comparison} {quantity.high / 2:g} {unit}{' in V2' if quantity.per_lead else ''}"
+    )
+
+
+@given(st.sampled_from(NAMES))
+def test_hyphens_between_the_words_of_a_name_are_blanks(named: tuple[Quantity, str]) -> None:
+    quantity, name = named
+    found = asked(name, quantity)
+    assert isinstance(found, Measured)
+    assert found.quantity == quantity.id
+    assert asked(name.replace(" ", "-"), quantity) == found
+    assert asked(name.upper(), quantity) == found
+
+
+@pytest.mark.parametrize(
+    ("comparator", "words"),
+    [
+        (Comparator.ABOVE, "taller deeper higher larger greater bigger broader wider longer faster"),
+        (Comparator.BELOW, "shorter lower smaller slower narrower shallower"),
+    ],
+)
+def test_every_comparison_is_read_as_what_it_is(comparator: Comparator, words: str) -> None:
+    for word in words.split():
+        for name, quantity in (("R wave", "r_amplitude"), ("S wave", "s_amplitude")):
+            measured = Measured(quantity, comparator, 2.0, "mV", "aVL")
+            assert read_measurement(f"{name} {word} than 2 mV in aVL") == measured
+            assert read_measurement(f"a {name} {word} than 2 mV in aVL", lenient=True) == measured
+
+
+@given(st.text("bcdfgh", min_size=3, max_size=8), st.sampled_from(["than", "als", "que", "dan"]))
+def test_a_comparison_that_is_not_read_is_no_equality(word: str, end: str) -> None:
+    text = f"R wave {word} {end} 2 mV in aVL"
+    assert read_measurement(text, lenient=True) is None
+
+
+@pytest.mark.parametrize("formula", ["Fridericia", "Bazett"])
+def test_the_formula_of_a_corrected_qt_counts_wherever_it_stands(formula: str) -> None:
+    measured = Measured(f"qtc_{formula.lower()}", Comparator.ABOVE, 460, "ms")
+    for text in (
+        f"QTc ({formula}) > 460 ms",
+        f"QTc{formula[0]} > 460",
+        f"QTc > 460 ms ({formula})",
+        f"{formula} QTc over 460 ms",
+        f"QTc by {formula} above 0.46 s",
+        f"QTc-{formula} > 460",
+    ):
+        assert read_measurement(text) == measured
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "atrial rate above 250",
+        "atrial rate of 300 and ventricular rate of 150",
+        "JT interval above 300 ms",
+        "QTc by Hodges above 460 ms",
+        "QTc (Framingham) > 460 ms",
+        "QRS-T angle > 100 degrees",
+        "QT dispersion over 60 ms",
+    ],
+)
+def test_a_number_of_what_is_not_measured_is_none_of_what_sounds_alike(text: str) -> None:
+    assert read_measurement(text, lenient=True) is None
 
 
 @given(

@@ -100,6 +100,11 @@ def test_every_sign_is_read_by_its_name(sign: object) -> None:
         ("LBBB with AF", AllOf((AF, LBBB))),
         ("either AF or LBBB", AnyOf((AF, LBBB))),
         ("AF without LBBB", AllOf((AF, Not(LBBB)))),
+        ("AF but no LBBB", AllOf((AF, Not(LBBB)))),
+        ("AF, but not LBBB", AllOf((AF, Not(LBBB)))),
+        ("AF, aber kein LSB", AllOf((AF, Not(LBBB)))),
+        ("FA mais pas de bloc de branche gauche", AllOf((AF, Not(LBBB)))),
+        ("AF pero sin LBBB", AllOf((AF, Not(LBBB)))),
         ("AF or flutter", KnownCondition("atrial-fibrillation-or-flutter")),
         ("no ST elevation in V1", Not(Sign("ST elevation in lead V1"))),
         (
@@ -159,6 +164,11 @@ def test_what_an_ecg_does_not_say_is_not_answered(text: str) -> None:
         "qwertz uiop",
         "PR 200 furlongs per fortnight QT",
         "QRS 3 furlongs",
+        "atrial rate above 250",
+        "JT interval above 300",
+        "QRS-T angle > 100 degrees",
+        "T wave steeper than 2 mm in V3",
+        "5 mV in the limb leads",
     ],
 )
 def test_what_cannot_be_read_is_not_answered(text: str) -> None:
