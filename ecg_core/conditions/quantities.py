@@ -51,6 +51,7 @@ class _Words(BaseModel):
 
     not_measured: tuple[str, ...]
     ends_of_comparisons: frozenset[str]
+    number_words: frozenset[str]
     quantity: tuple[Quantity, ...]
     comparators: Mapping[Comparator, tuple[str, ...]]
     comparators_after: Mapping[Comparator, tuple[str, ...]]
@@ -62,7 +63,11 @@ class _Words(BaseModel):
 _TOKEN = re.compile(r"\d{1,9}(?:[.,]\d{1,6})?|>=|<=|[<>=≥≤~≈%°/]|[^\W\d_]+\d{0,2}|[-–—−+]")
 _NUMBER = re.compile(r"\d{1,9}(?:[.,]\d{1,6})?")
 _DASHES = frozenset("-–—−")
+_SIGNS = _DASHES | {"+"}
 _HALF_TURN_DEGREES = 180
+_REACHED = MappingProxyType(
+    {Comparator.ABOVE: Comparator.AT_LEAST, Comparator.BELOW: Comparator.AT_MOST}
+)
 _OPEN = (None, Comparator.ABOUT)
 _HYPHEN = re.compile(r"(?<=[^\W\d_])[-–](?=[^\W\d_])")  # "QT-Zeit", "R-R interval"
 _GLUED_UNIT = re.compile(r"(?<=\d)(?=[a-zµμ])")
@@ -91,7 +96,12 @@ def _names() -> Phrases[Quantity | str]:
 @cache
 def _before() -> Phrases[Comparator]:
     language = _language().comparators
-    return Phrases.of((_words(phrase), c) for c, phrases in language.items() for phrase in phrases)
+    pairs = [(_words(phrase), c) for c, phrases in language.items() for phrase in phrases]
+    for beyond, reached in _REACHED.items():
+        for phrase in (p for p in language[beyond] if p.endswith(" than")):
+            said = (f"{phrase} or equal to", f"{phrase} or equal", f"equal to or {phrase}")
+            pairs += [(_words(each), reached) for each in said]
+    return Phrases.of(pairs)
 
 
 @cache
@@ -131,10 +141,11 @@ def read_measurement(text: str, *, lenient: bool = False) -> Question | None:
 
 
 def holds_number_of_quantity(text: str) -> bool:
-    """Whether a quantity and a number stand in the text, read or not."""
+    """Whether a quantity and a number, in figures or words, stand in the text, read or not."""
     words = _words(text)
     named = any(_names().at(words, place) is not None for place in range(len(words)))
-    return named and any(_NUMBER.fullmatch(word) for word in words)
+    written = _language().number_words
+    return named and any(_NUMBER.fullmatch(word) or word in written for word in words)
 
 
 def holds_limit(text: str) -> bool:
@@ -216,15 +227,15 @@ class _Reader:
         return place + 1 if self._lenient and not (is_unit or compares) else None
 
     def _take_number(self, place: int) -> int | None:
-        negative = self._words[place] in _DASHES and self._may_be_negative(place)
-        if not self._number_follows(place + negative) or len(self._numbers) == 2:
+        signed = self._words[place] in _SIGNS and self._may_be_signed(place)
+        if not self._number_follows(place + signed) or len(self._numbers) == 2:
             return None
-        number = float(self._words[place + negative].replace(",", "."))
-        self._numbers.append(-number if negative else number)
-        return place + negative + 1
+        number = float(self._words[place + signed].replace(",", "."))
+        self._numbers.append(-number if self._words[place] in _DASHES else number)
+        return place + signed + 1
 
-    def _may_be_negative(self, place: int) -> bool:
-        """Whether a dash before a number is its sign: nothing that a range could begin with."""
+    def _may_be_signed(self, place: int) -> bool:
+        """Whether a dash or plus before a number is its sign: no range could begin before it."""
         return place == 0 or not _NUMBER.fullmatch(self._words[place - 1])
 
     def _take_range(self, place: int) -> int | None:
@@ -240,7 +251,7 @@ class _Reader:
         return None
 
     def _sign_at(self, place: int) -> bool:
-        return place < len(self._words) and self._words[place] in _DASHES
+        return place < len(self._words) and self._words[place] in _SIGNS
 
     def _number_follows(self, place: int) -> bool:
         return place < len(self._words) and _NUMBER.fullmatch(self._words[place]) is not None

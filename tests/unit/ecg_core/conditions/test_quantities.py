@@ -27,6 +27,13 @@ from ecg_core.conditions.question import AllOf, Comparator, Measured, Question
         ("hartfrequentie boven 100", "heart_rate", Comparator.ABOVE, 100),
         ("frequência cardíaca acima de 100", "heart_rate", Comparator.ABOVE, 100),
         ("axis of -45 degrees", "qrs_axis", Comparator.ABOUT, -45),
+        ("axis of +120 degrees", "qrs_axis", Comparator.ABOUT, 120),
+        ("QRS axis < -30", "qrs_axis", Comparator.BELOW, -30),
+        ("heart rate greater than or equal to 100", "heart_rate", Comparator.AT_LEAST, 100),
+        ("QTc larger or equal 500 ms", "qtc_bazett", Comparator.AT_LEAST, 500),
+        ("QTc less than or equal to 440 ms", "qtc_bazett", Comparator.AT_MOST, 440),
+        ("PR equal to or longer than 200 ms", "pr_interval", Comparator.AT_LEAST, 200),
+        ("QTc größer gleich 500 ms", "qtc_bazett", Comparator.AT_LEAST, 500),
         ("pause of more than 2 s", "longest_rr_interval", Comparator.ABOVE, 2000),
         ("QT-Zeit über 480 ms", "qt_interval", Comparator.ABOVE, 480),
         ("R-R interval longer than 1.5 s", "rr_interval", Comparator.ABOVE, 1500),
@@ -72,7 +79,6 @@ def test_amplitude_is_read_in_each_lead_in_millivolts() -> None:
     [
         "AF",
         "PR 200 furlongs",
-        "axis 45",
         "axis between -90 and 180 degrees",
         "ST elevation of 2 mm",
         "heart rate 5000",
@@ -111,7 +117,10 @@ def test_hyphens_between_the_words_of_a_name_are_blanks(named: tuple[Quantity, s
 @pytest.mark.parametrize(
     ("comparator", "words"),
     [
-        (Comparator.ABOVE, "taller deeper higher larger greater bigger broader wider longer faster"),
+        (
+            Comparator.ABOVE,
+            "taller deeper higher larger greater bigger broader wider longer",
+        ),
         (Comparator.BELOW, "shorter lower smaller slower narrower shallower"),
     ],
 )

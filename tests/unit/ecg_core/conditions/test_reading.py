@@ -169,6 +169,10 @@ def test_what_an_ecg_does_not_say_is_not_answered(text: str) -> None:
         "QRS-T angle > 100 degrees",
         "T wave steeper than 2 mm in V3",
         "5 mV in the limb leads",
+        "heart rate above one hundred",
+        "QTc of half a second",
+        "PR interval of one large box",
+        "Frequenz über hundert",
     ],
 )
 def test_what_cannot_be_read_is_not_answered(text: str) -> None:
