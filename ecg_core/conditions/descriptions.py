@@ -121,6 +121,7 @@ _DENYING = frozenset(
     )
 )
 _OPPOSED = Sign("ST segments and T waves opposite to the QRS complex")
+_ALL_OF_THEM = frozenset({"both", "all", "either", "these", "those", "them", "beide", "beides"})
 _REACH = 4  # words that a negation reaches
 
 
@@ -150,7 +151,8 @@ class Description:
     Attributes:
         question: What was read, and what was not.
         has_unread_number: Whether a quantity and a number stand in it that were not understood.
-        has_unread_negation: Whether a condition is named in a clause that negates something else.
+        has_unread_negation: Whether a condition is named in a clause that negates something else,
+            or a clause denies what another one says.
     """
 
     question: Described
@@ -163,17 +165,21 @@ def read_description(text: str, lexicon: Lexicon) -> Description:
     parts: list[Weighted] = []
     unread: list[str] = []
     has_unread_number = has_unread_negation = False
-    for clause in clauses(text):
+    said = list(clauses(text))
+    for clause in said:
         found = list(_parts(clause, lexicon))
         if _holds_unread_negation(clause, found):
             has_unread_negation |= any(isinstance(p.part, KnownCondition) for p in found)
             found = []
         parts += found
         if not found:
+            has_unread_negation |= _denies_others(clause)
             unread.append(clause)
             has_unread_number |= holds_number_of_quantity(clause)
         elif rest := " ".join(_unread_words(clause, lexicon, found)):
             unread.append(rest)
+    if holds_negating_word(text) and not any(map(holds_negating_word, said)):
+        has_unread_negation |= bool(parts)  # "anything but" is no clause's
     question = described(text, parts, "; ".join(unread))
     return Description(question, has_unread_number, has_unread_negation)
 
@@ -189,6 +195,13 @@ def _holds_unread_negation(clause: str, found: Sequence[Weighted]) -> bool:
     if says_itself is not _NEGATIONS and not _NEGATIONS & set(words):
         return False
     return not any(isinstance(p.part, Not) or p.part in _DENYING for p in found)
+
+
+def _denies_others(clause: str) -> bool:
+    """Whether a clause only denies what others say: "AF: no", "AF or LBBB but not both"."""
+    words = fold_characters(clause).split()
+    named = [w for w in words if not (holds_negating_word(w) or is_function_word(w))]
+    return holds_negating_word(clause) and {*named} <= _ALL_OF_THEM
 
 
 def _is_opposed(found: Sequence[Weighted]) -> bool:

@@ -40,7 +40,13 @@ _WORDS = {
     _Joint.WITHOUT: "without ohne sans sin senza zonder sem",
 }
 _JOINTS = {word: joint for joint, words in _WORDS.items() for word in words.split()}
-_OPENINGS = frozenset(["either", "both", "entweder", "sowohl"])
+# In front of several findings, and what the marks of a list stand for then.
+_OPENINGS = {
+    **dict.fromkeys(["either", "both", "entweder", "sowohl"], ""),
+    # "of" alone is left of "any of".
+    **dict.fromkeys(["of", "any of", "one of", "at least one of", "eines von"], "or"),
+    **dict.fromkeys(["all of", "alle von"], "and"),
+}
 _LIST = frozenset({",", ";", "|", "/", "\n"})
 
 
@@ -85,7 +91,11 @@ def _words(text: str) -> list[str]:
     for mark in _LIST:
         text = text.replace(mark, f" {mark if mark != chr(10) else ';'} ")
     words = text.split()
-    return words[1:] if words and fold_characters(words[0]) in _OPENINGS else words
+    for opening, mark in _OPENINGS.items():
+        said = opening.split()
+        if [fold_characters(word) for word in words[: len(said)]] == said:
+            return [mark if mark and word in _LIST else word for word in words[len(said) :]]
+    return words
 
 
 def _joint(word: str) -> _Joint | None:

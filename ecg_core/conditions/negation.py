@@ -128,6 +128,10 @@ _NEGATING_WORD = re.compile(
     |absen(?:t\w*|ce\w*)|lack\w*|missing|exclu\w*|rul(?:e|ed|es|ing)\ out|r\ o|negativ\w*|neg
     |negate\w*|den(?:y|ies|ied|ying)|free|devoid|unlikely|improbabl\w*|doubt\w*|dubious|un|undetect\w*
     |(?:less|least|little|low)\ (?:likely|probab\w*|suspicion|chance)
+    |(?:any|every)\ ?thing\ but|all\ but|sauf|tranne|eccetto|excepto|exceto|behalve
+    # What was, and is no more.
+    |resolved|terminated|ceased|disappeared|(?:cardio|con|re)verted|former(?:ly)?
+    |verschwunden\w*|konvertiert\w*|kardiovertiert\w*|ehemalig\w*
     |except\w*|unless|rather\ than|instead|other\ than|opposite|opposed|apart|against|minus
     |hardly|fail\w*\ to\ (?:show|demonstrate|reveal|meet)|false|disprov\w*|refut\w*
     |kein\w*|nicht\w*|nie|niemals|nirgend\w*|weder|ohne|(?:aus|zum\ aus)schluss|ausgeschlossen\w*

@@ -304,6 +304,7 @@ class QuestionReader:
             detail = "A word of the query may be misspelt; check it and ask again."
             raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
         if not read.question.parts:
+            _refuse_set_against(text, self._lexicon)
             return described(text, (), text)
         if self._hangs_on_an_abbreviation(text, read.question.unread):
             return NotAnswerable(UnanswerableReason.NOT_UNDERSTOOD)
@@ -373,6 +374,14 @@ def _refuse_ambiguous(names: str) -> NoReturn:
     raise InvalidQuery.of(
         FaultCode.QUERY_AMBIGUOUS, f"The term has several meanings; ask for one of: {names}."
     )
+
+
+def _refuse_set_against(text: str, lexicon: Lexicon) -> None:
+    """Refuse a text that names conditions only to set them against others: "AF versus VT"."""
+    words = folded_words(text)
+    if any(lexicon.phrases.at(words, place) is not None for place in range(len(words))):
+        detail = "The query sets one finding against another; ask for each by itself."
+        raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
 
 
 def _refuse_array(text: str) -> None:

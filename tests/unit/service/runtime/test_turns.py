@@ -123,9 +123,9 @@ async def test_work_that_waits_for_what_another_holds_lets_it_go_on() -> None:
 async def test_shutting_down_waits_for_no_turn() -> None:
     gate, other = Gate(), Gate()
     b = Bench(running=1, waiting=5)
-    aside = b.start_in_steps(gate.pass_through, caller="one")
+    aside = b.start_in_steps(gate.pass_through, 1.0, caller="one")
     await settled(gate.reached.is_set)
-    holding = b.start_in_steps(other.pass_through, caller="another")
+    holding = b.start_in_steps(other.pass_through, 1.0, caller="another")
     await settled(other.reached.is_set)
     for each in (aside, holding):
         each.cancel()
