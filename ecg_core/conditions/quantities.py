@@ -52,6 +52,7 @@ class _Words(BaseModel):
     not_measured: tuple[str, ...]
     ends_of_comparisons: frozenset[str]
     number_words: frozenset[str]
+    question_words: frozenset[str]
     quantity: tuple[Quantity, ...]
     comparators: Mapping[Comparator, tuple[str, ...]]
     comparators_after: Mapping[Comparator, tuple[str, ...]]
@@ -146,6 +147,15 @@ def holds_number_of_quantity(text: str) -> bool:
     named = any(_names().at(words, place) is not None for place in range(len(words)))
     written = _language().number_words
     return named and any(_NUMBER.fullmatch(word) or word in written for word in words)
+
+
+def asks_for_value(text: str) -> bool:
+    """Whether a text names a quantity and nothing else, or asks how large one is."""
+    words = _words(text)
+    while words and words[0] in _language().question_words:
+        words = words[1:]
+    found = _names().at(words, 0)
+    return found is not None and found[1] == len(words)
 
 
 def holds_limit(text: str) -> bool:

@@ -33,6 +33,7 @@ from ecg_core.conditions.negation import (
     terms_after_prefix,
 )
 from ecg_core.conditions.quantities import (
+    asks_for_value,
     holds_limit,
     holds_number_of_quantity,
     read_measurement,
@@ -297,6 +298,12 @@ class QuestionReader:
         return denied(self._description(query.term, []))
 
     def _description(self, text: str, notes: list[Note]) -> Question:
+        if asks_for_value(text):
+            detail = (
+                "The query names a quantity without a limit: ask for one, as in 'QTc above "
+                "480 ms'; measured values stand in the answer's measurements."
+            )
+            raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
         read = read_description(text, self._lexicon)
         if not read.question.parts and (question := self._not_answerable(text)) is not None:
             return question

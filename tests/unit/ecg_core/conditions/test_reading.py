@@ -205,6 +205,11 @@ def test_what_cannot_be_read_is_not_answered(text: str) -> None:
         ("PE or AF", FaultCode.QUERY_AMBIGUOUS),
         ("icomplete LBBB", FaultCode.QUERY_AMBIGUOUS),
         ("bnormal QRS", FaultCode.QUERY_NOT_UNDERSTOOD),
+        ("QTc", FaultCode.QUERY_NOT_UNDERSTOOD),
+        ("PR interval", FaultCode.QUERY_NOT_UNDERSTOOD),
+        ("What is the heart rate?", FaultCode.QUERY_NOT_UNDERSTOOD),
+        ("How long is the PR interval?", FaultCode.QUERY_NOT_UNDERSTOOD),
+        ("Wie lang ist die QT-Zeit?", FaultCode.QUERY_NOT_UNDERSTOOD),
     ],
 )
 def test_text_is_refused_as(text: str, code: FaultCode) -> None:
