@@ -35,6 +35,7 @@ class _OutOfScope(BaseModel):
     organs: tuple[str, ...]
     heart_but_no_ecg: tuple[str, ...]
     persons: tuple[str, ...]
+    treatment: tuple[str, ...]
     future: tuple[str, ...]
     other: tuple[str, ...]
     instructions: tuple[str, ...]
@@ -56,6 +57,7 @@ def _phrases() -> Phrases[bool]:
         words.organs,
         words.heart_but_no_ecg,
         words.persons,
+        words.treatment,
         words.future,
         words.other,
         words.instructions,
@@ -91,12 +93,12 @@ def is_plain_word(word: str) -> bool:
 
 @cache
 def _beyond() -> Phrases[bool]:
-    groups = (_words().future, _words().instructions)
+    groups = (_words().treatment, _words().future, _words().instructions)
     return Phrases.of((_split(phrase), True) for group in groups for phrase in group)
 
 
 def asks_for_more_than_an_ecg(text: str) -> bool:
-    """Whether a text asks for the future or gives instructions, whatever else stands in it."""
+    """Whether a text asks for treatment or the future, or gives instructions, whatever else stands in it."""
     words = _split(text)
     return any(_beyond().at(words, place) is not None for place in range(len(words)))
 

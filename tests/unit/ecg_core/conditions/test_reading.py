@@ -152,6 +152,8 @@ def test_what_is_dropped_with_a_meaning_is_named(text: str, dropped: str) -> Non
         "broken ankle",
         "does the patient have a cold",
         "enlarged spleen",
+        "Does this patient need a pacemaker?",
+        "should we give digoxin for AF",
     ],
 )
 def test_what_an_ecg_does_not_say_is_not_answered(text: str) -> None:
