@@ -98,7 +98,7 @@ def _beyond() -> Phrases[bool]:
 
 
 def asks_for_more_than_an_ecg(text: str) -> bool:
-    """Whether a text asks for treatment or the future, or gives instructions, whatever else stands in it."""
+    """Whether a text asks for treatment or the future, or instructs, whatever else stands in it."""
     words = _split(text)
     return any(_beyond().at(words, place) is not None for place in range(len(words)))
 
