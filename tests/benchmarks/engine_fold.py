@@ -19,12 +19,12 @@ from ecg_core.preprocessing import PreparedRecording
 from ecg_core.signs.measurements import measure_with_signs
 from ecg_core.signs.quantities import Measurements
 from model_training.data.labelled import LabelledRecordings
-from model_training.evaluation.words import AskedClass
 from model_training.run.config import Run, load_config
 from model_training.run.recordings import load_recordings
 from service.engine.diagnosis import DiagnosisEngine
 from service.engine.queries.answering import Answered, PreparedLeaves
 from service.engine.queries.embeddings import AskedQuery
+from tests.benchmarks.words_figures import AskedClass
 
 _SETS = ("ptbxl_super", "ptbxl_sub", "ptbxl_form", "ptbxl_rhythm")
 LEAST_POSITIVES = 5
