@@ -144,7 +144,7 @@ def open_fold(engine: DiagnosisEngine, recordings: LabelledRecordings, number: i
 
 def add_fold_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of programs that read folds."""
-    config = Path("model_training/recipes/configs/ptbxl_cpu.yaml")
+    config = Path("model_training/recipes/configs/ptbxl_tokens.yaml")
     parser.add_argument("--config", type=Path, default=config, help="names the recordings")
     parser.add_argument("--shared", type=Path, required=True, help="folder with ptb-xl/ and so on")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for all runs")

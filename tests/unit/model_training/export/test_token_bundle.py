@@ -61,7 +61,7 @@ def bench(run_folder):
     network = bench.network.eval()
     network.fusion.standardise(3 * torch.randn(40, network.naming.concepts))
     torch.nn.init.normal_(network.naming.adapter.weight, std=0.01)
-    bench.remember(network)
+    bench.listen()
     return bench
 
 
@@ -236,7 +236,7 @@ def european(tmp_path_factory):
     embedder = QueryEmbedder(TextEncoder(encoder), config.prompts, folder / "cache")
     bench = make_token_bench(config, planted_recordings(20), embedder, folder)
     bench.network.fusion.standardise(3 * torch.randn(40, bench.network.naming.concepts))
-    bench.remember(bench.network)
+    bench.listen()
     bundle = folder / "bundle"
     bundle.mkdir()
     write_bundle(bench, bundle)
