@@ -39,4 +39,4 @@ ENV PATH=/opt/cardioquery/bin:$PATH PYTHONUNBUFFERED=1 PYTHONSAFEPATH=1 \
 USER 10001:10001
 WORKDIR /workspace
 ENTRYPOINT ["train"]
-CMD ["/etc/cardioquery/configs/ptbxl_cpu.yaml"]
+CMD ["/etc/cardioquery/configs/ptbxl_tokens.yaml"]

@@ -50,18 +50,11 @@ TOKEN_CUTS: Mapping[str, Cut] = {
     ),
     "token_attention": Cut("the attention to tokens: all tokens alike", ("tokens",)),
 }
-ATTENTION_CUTS: Mapping[str, Cut] = {
-    "attention": Cut("the cross-attention: the memory alone", ("attention",)),
-    "memory": Cut("the memory: the cross-attention alone", ("memory",)),
-}
 
 
 def cuts_of(bench: Workbench) -> Mapping[str, Cut]:
-    """The cuts that a run's network can be put to."""
-    network = bench.network
-    if isinstance(network, TokenNetwork):
-        return TOKEN_CUTS
-    return {} if network.fusion.memory is None else ATTENTION_CUTS
+    """The cuts that a run's network can be put to: of an attention alone nothing can be spared."""
+    return TOKEN_CUTS if isinstance(bench.network, TokenNetwork) else {}
 
 
 @contextmanager
@@ -75,10 +68,8 @@ def cut_out(network: CardioQueryNetwork | TokenNetwork, cut: Cut) -> Iterator[No
 
 
 def _set(network: CardioQueryNetwork | TokenNetwork, cut: Cut, *, on: bool) -> None:
-    if isinstance(network, CardioQueryNetwork):
-        network.fusion.without_attention = on and "attention" in cut.flags
-        network.fusion.without_memory = on and "memory" in cut.flags
-        return
+    if not isinstance(network, TokenNetwork):
+        raise TypeError("only of a fusion of tokens are parts cut out")
     network.tokens.without_waveform = on and "waveform" in cut.flags
     network.tokens.without_signs = on and "signs" in cut.flags
     network.fusion.uniform = on and "tokens" in cut.flags

@@ -44,19 +44,11 @@ class EvaluatedFold:
         return self.logits(self.bench.asked.numpy())
 
     @cached_property
-    def fixed_logits(self) -> NDArray[np.float64] | None:
-        """The classifier with fixed outputs, shape (recording, condition); None without one."""
-        if self.bench.run.config.warm_up is None:
-            return None
-        return self.bench.fixed.score(self.windows).double().numpy()
-
-    @cached_property
     def features(self) -> Tensor:
         """What every query is put to: made once, for measuring signs takes longer than asking."""
         network = self.bench.network.eval()
-        batches = self.windows.split(_BATCH)
         with torch.inference_mode():
-            return torch.cat([network.features(batch, network.signs(batch)) for batch in batches])
+            return torch.cat([network.read(batch) for batch in self.windows.split(_BATCH)])
 
     def logits(self, queries: NDArray[np.float32]) -> NDArray[np.float64]:
         """Of what `bench.queries` made, shape (recording, query)."""

@@ -46,19 +46,15 @@ def evaluate_sets(
         labels, inside, conditions = fold.labels(name, everyone=everyone)
         logits = fold.logits(fold.bench.queries.conditions(conditions))
         outputs = [columns.index(condition.id) for condition in conditions]
-        fixed = fold.fixed_logits
-        beside = {} if fixed is None else {"fixed_outputs": fixed}
         rows[name.removeprefix("ptbxl_")] = {
             **macro_result(labels, logits[inside]).rounded(),
-            **{n: _macro_auroc(labels, of[inside][:, outputs]) for n, of in beside.items()},
             "random_encoder": _macro_auroc(labels, random[inside][:, outputs]),
             "reference": REFERENCE_AUROC[name],
         }
-    figures = ("auroc", "fixed_outputs", "random_encoder", "reference")
+    figures = ("auroc", "random_encoder", "reference")
     mean = {
         figure: round(float(np.mean([float(str(row[figure])) for row in rows.values()])), 2)
         for figure in figures
-        if all(figure in row for row in rows.values())
     }
     return {**rows, "mean": {**mean}}
 

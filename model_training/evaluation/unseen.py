@@ -18,7 +18,7 @@ from model_training.entities.labels.masking import LeftOut
 from model_training.evaluation.groups import Group
 from model_training.evaluation.left_out import Asked, read_asked
 from model_training.run.config import Run
-from model_training.run.methods import METHODS, NO_PEERS
+from model_training.run.methods import METHODS, RULES
 
 OURS = "ours"
 MIN_POSITIVES = 5
@@ -124,7 +124,7 @@ def evaluate_unseen(answers: LeftOutAnswers, least: int = MIN_POSITIVES) -> dict
         if name != OURS
     }
     row = {**ours.rounded(), "conditions": ours.classes, "min_positives": least, "peers": peers}
-    rivals = [name for name in peers if name not in NO_PEERS]
+    rivals = [name for name in peers if name != RULES]
     if rivals:
         best = max(rivals, key=lambda name: float(str(peers[name]["auroc"])))
         ahead = paired_bootstrap(tested.labels, tested.logits[OURS], tested.logits[best])

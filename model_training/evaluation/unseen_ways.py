@@ -19,7 +19,7 @@ from model_training.evaluation.groups import MIN_POSITIVES, Group
 from model_training.evaluation.left_out import Asked, other_seeds, read_asked
 from model_training.evaluation.unseen import OURS
 from model_training.run.config import Run
-from model_training.run.methods import METHODS, NO_PEERS, RULES, SUPREME, WITH_SIGNS
+from model_training.run.methods import METHODS, RULES, SUPREME, WITH_SIGNS
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class _Way:
             "unanswered": round(self.unanswered, 4),
             "each": {name: round(100 * float(area), 2) for name, area in areas.items()},
         }
-        rivals = [name for name in areas if name not in (OURS, *NO_PEERS)]
+        rivals = [name for name in areas if name not in (OURS, RULES)]
         beside = {
             **{name: [name] for name in (SUPREME, RULES) if name in areas},
             "best_peer": rivals,

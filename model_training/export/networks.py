@@ -55,8 +55,6 @@ def encoder_inputs(
         }  # fmt: skip
     else:
         inputs = {"windows": held}
-        if network.measured is not None:
-            inputs["signs"] = network.signs(held)
     return {name: values.numpy() for name, values in inputs.items()}
 
 
@@ -74,21 +72,15 @@ def tokens_spec(bench: Workbench) -> TokensSpec:
 
 def _export_ecg_encoder(bench: Workbench, network: CardioQueryNetwork, path: Path) -> float:
     windows = bench.first_windows(5)
-    whole = {"windows": windows}
-    module: nn.Module = network.encoder
-    if network.measured is not None:
-        whole |= {"signs": network.signs(windows)}
-        module = network.features.eval()
-    some, one = ({name: rows[:count] for name, rows in whole.items()} for count in (2, 1))
-    dynamic = {name: {0: "window"} for name in whole}
-    export_graph(module, some, "features", dynamic, path)
-    return largest_difference(module, path, [whole, one])
+    some, one = ({"windows": windows[:count]} for count in (2, 1))
+    export_graph(network.encoder, some, "features", {"windows": {0: "window"}}, path)
+    return largest_difference(network.encoder, path, [{"windows": windows}, one])
 
 
 def _export_fusion(bench: Workbench, network: CardioQueryNetwork, path: Path) -> float:
     with torch.inference_mode():
         windows = bench.first_windows(3)
-        features = network.features(windows, network.signs(windows))
+        features = network.read(windows)
     features, queries = features.clone(), bench.canonical
     cases = [
         {"features": features[:rows], "query_embeddings": queries[:count]}
@@ -144,7 +136,7 @@ def _export_naming(bench: Workbench, network: TokenNetwork, path: Path) -> float
 def _export_token_fusion(bench: Workbench, network: TokenNetwork, path: Path) -> float:
     with torch.inference_mode():
         windows = bench.first_windows(3)
-        tokens = network.features(windows, network.signs(windows))
+        tokens = network.read(windows)
     tokens, rows = tokens.clone(), bench.asked.clone()
     cases = [
         {"tokens": tokens[:count], "attention": rows[:queries]}

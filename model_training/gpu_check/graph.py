@@ -19,7 +19,7 @@ _CPU = torch.device("cpu")
 # Of these only the first input is data; the others are read, or brought to where it is.
 _SHAPED = {
     "ConstantOfShape", "Expand", "Gather", "GatherElements", "GatherND", "Range", "ReduceL2",
-    "ReduceMax", "ReduceMean", "ReduceSum", "Reshape", "Slice", "Squeeze", "Unsqueeze",
+    "ReduceMean", "ReduceSum", "Reshape", "Slice", "Squeeze", "Unsqueeze",
 }  # fmt: skip
 
 Attributes = Mapping[str, Any]
@@ -218,7 +218,6 @@ _OPERATORS: dict[str, Callable[[list[Any], Attributes], Tensor]] = {
     "GatherElements": lambda x, a: x[0].gather(a["axis"], x[1].to(x[0].device)),
     "GatherND": _gather_nd,
     "Gemm": _gemm,
-    "Greater": lambda x, _: x[0] > x[1],
     "GreaterOrEqual": lambda x, _: x[0] >= x[1],
     "Identity": lambda x, _: x[0],
     "LayerNormalization": _layer_norm,
@@ -233,7 +232,6 @@ _OPERATORS: dict[str, Callable[[list[Any], Attributes], Tensor]] = {
     "Pow": lambda x, _: x[0] ** x[1],
     "Range": lambda x, _: torch.arange(*(tensor.item() for tensor in x)),
     "ReduceL2": _reduce(torch.linalg.vector_norm),
-    "ReduceMax": _reduce(torch.amax),
     "ReduceMean": _reduce(torch.mean),
     "ReduceSum": _reduce(torch.sum),
     "Relu": lambda x, _: torch.relu(x[0]),

@@ -196,17 +196,17 @@ class TokenNetwork(KeptModule):
         logits: Tensor = self.fusion(self.features(windows, signs), attention)
         return logits
 
+    def read(self, windows: Tensor) -> Tensor:
+        """What every query is put to: as `features`, and measures what that needs."""
+        return self.features(windows.to(self.device), self.signs(windows).to(self.device))
+
     @torch.inference_mode()
     def score(self, windows: Tensor | Windows, attention: Tensor, batch_size: int = 128) -> Tensor:
-        """Logits (window, query) in evaluation mode, batch by batch; measures what it needs."""
+        """Logits (window, query) in evaluation mode, batch by batch; on the CPU."""
         self.eval()
-        device, attention = self.device, attention.to(self.device)
-        return torch.cat(
-            [
-                self(batch.to(device), self.signs(batch).to(device), attention).cpu()
-                for batch in windows.split(batch_size)
-            ]
-        )
+        attention = attention.to(self.device)
+        batches = windows.split(batch_size)
+        return torch.cat([self.fusion(self.read(batch), attention).cpu() for batch in batches])
 
     def signs(self, windows: Tensor) -> Tensor:
         """The signs of windows, shape (window, sign); NaN where they cannot be measured."""

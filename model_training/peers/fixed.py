@@ -6,8 +6,7 @@ condition whose text is nearest.
 
 from torch import Tensor, nn
 
-from model_training.models.fixed_outputs import FixedOutputs
-from model_training.models.fusion import ConditionOutputs
+from model_training.models.fixed_outputs import ConditionOutputs, FixedOutputs
 from model_training.peers.config import FixedConfig
 from model_training.peers.task import PeerTask
 

@@ -22,11 +22,9 @@ from model_training.data.labelled import (
 )
 from model_training.evaluation.fold import EvaluatedFold
 from model_training.evaluation.wordings import evaluate_wordings, unseen_wordings
-from model_training.models.token_network import TokenNetwork
 from model_training.recipes.variants import Variant, variants
 from model_training.reporting.tables import BASE
 from model_training.run.config import Run, RunConfig, add_run_arguments, run_from
-from model_training.run.pretraining import Pretraining
 from model_training.run.provenance import (
     OF_RECORDINGS,
     Provenance,
@@ -35,23 +33,19 @@ from model_training.run.provenance import (
     provenance_of,
 )
 from model_training.run.recordings import load_recordings
-from model_training.run.token_training import TokenPretraining
+from model_training.run.token_training import train_network
 from model_training.run.workbench import Workbench, open_workbench
 
 _FOLDER = "ablations"
 
 
-def shortened(config: RunConfig, warm_up: int, fusion: int) -> RunConfig:
-    """The configuration with so many epochs of each phase that reads waveforms.
+def shortened(config: RunConfig, epochs: int) -> RunConfig:
+    """The configuration with so many epochs of the phase that reads waveforms.
 
     The further phases of a fusion of tokens take seconds, and stay as they are.
     """
-    changed: dict[str, object] = {
-        "fusion_training": config.fusion_training.model_copy(update={"epochs": fusion})
-    }
-    if config.warm_up is not None:
-        changed["warm_up"] = config.warm_up.model_copy(update={"epochs": warm_up})
-    return config.model_copy(update=changed)
+    fewer = config.fusion_training.model_copy(update={"epochs": epochs})
+    return config.model_copy(update={"fusion_training": fewer})
 
 
 def ablate(run: Run, name: str, variant: Variant) -> Path:
@@ -78,23 +72,14 @@ def ablate(run: Run, name: str, variant: Variant) -> Path:
     bench = variant.bench(
         replace(bench, run=replace(changed, folder=own, resume=variant.same_branches))
     )
-    figures = _figures(_trained(bench), variant, len(recordings.conditions))
+    bench = replace(bench, network=train_network(bench))
+    bench.listen()
+    figures = _figures(bench, variant, len(recordings.conditions))
     text = json.dumps({**figures, "provenance": origin.model_dump(mode="json")}, indent=2) + "\n"
     with whole_file(file) as stream:
         stream.write(text.encode())
     print(f"{file}: written")
     return file
-
-
-def _trained(bench: Workbench) -> Workbench:
-    if isinstance(bench.network, TokenNetwork):
-        TokenPretraining(bench).train()
-        return bench
-    pretraining = Pretraining(bench)
-    fixed = None if bench.run.config.warm_up is None else pretraining.warm_up()
-    network = pretraining.train_fusion(fixed)
-    bench.remember(network)
-    return replace(bench, network=network, fixed=fixed or bench.fixed)
 
 
 def _origin(figures: Mapping[str, object]) -> Provenance | None:
@@ -103,16 +88,12 @@ def _origin(figures: Mapping[str, object]) -> Provenance | None:
 
 
 def _figures(bench: Workbench, variant: Variant, labelled: int) -> dict[str, object]:
-    config = bench.run.config
     return {
         "what": variant.what,
         "percent": variant.percent,
         "recordings": len(bench.recordings.rows(*TRAINING_FOLDS)),
         "conditions": len(bench.recordings.conditions),
-        "epochs": [
-            0 if config.warm_up is None else config.warm_up.epochs,
-            config.fusion_training.epochs,
-        ],
+        "epochs": bench.run.config.fusion_training.epochs,
         "fold_9": _of_fold(EvaluatedFold(bench, VALIDATION_FOLD), labelled),
         "fold_10": _of_fold(EvaluatedFold(bench, TEST_FOLD), labelled),
     }
@@ -154,11 +135,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_run_arguments(parser)
     parser.add_argument("--variant", action="append", help="all unless given")
-    parser.add_argument("--warm-up-epochs", type=int, default=4)
-    parser.add_argument("--fusion-epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=3)
     arguments = parser.parse_args()
     run = run_from(arguments)
-    config = shortened(run.config, arguments.warm_up_epochs, arguments.fusion_epochs)
+    config = shortened(run.config, arguments.epochs)
     known = variants(config)
     chosen = arguments.variant or list(known)
     if unknown := sorted(set(chosen) - set(known)):

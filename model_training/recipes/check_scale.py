@@ -43,9 +43,8 @@ class ScaleCheck:
         if not isinstance(config.fusion, FusionConfig):
             raise TypeError("only a fusion of cross-attention is checked at scale")
         self.network = CardioQueryNetwork(
-            config.ecg_encoder, config.fusion, spec,
-            text_dimension=arguments.text_dimension, conditions=arguments.conditions,
-        )  # fmt: skip
+            config.ecg_encoder, config.fusion, spec, text_dimension=arguments.text_dimension
+        )
         self.augment = Augmentation(
             config.augmentation,
             sampling_rate_hz=spec.sampling_rate_hz,
@@ -68,8 +67,7 @@ class ScaleCheck:
             self.ends.append(time.perf_counter())
             augmented = self.augment(windows[batch].to(self.device))
             return masked_binary_cross_entropy(
-                network(augmented, network.signs(augmented), queries),
-                self.targets[batch].to(self.device),
+                network(augmented, queries), self.targets[batch].to(self.device)
             )
 
         count = self.steps * self.optimiser.batch_size

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from tokenizers import Tokenizer
-from torch import Tensor, fx, nn
+from torch import fx
 
 from ecg_core.bundle import CONDITION_EMBEDDINGS_FILE, TOKENIZER_FILE, Manifest, load_bundle
 from ecg_core.preprocessing import PreprocessingSpec
@@ -59,19 +59,6 @@ from torch.optim.lr_scheduler import OneCycleLR
 '''
 
 
-class Waveforms(nn.Module):
-    """The part of a network that a training step of fusion without signs goes through."""
-
-    def __init__(self, network: CardioQueryNetwork) -> None:
-        super().__init__()
-        self.encoder, self.fusion = network.encoder, network.fusion
-
-    def forward(self, windows: Tensor, queries: Tensor) -> Tensor:
-        """Windows (window, lead, sample), queries (query, width) -> logits (window, query)."""
-        logits: Tensor = self.fusion(self.encoder(windows), queries)
-        return logits
-
-
 def carry(folder: Path, bundle: Path, config: RunConfig, *, onnx_too: bool = True) -> None:
     """Write the folder anew.
 
@@ -83,7 +70,7 @@ def carry(folder: Path, bundle: Path, config: RunConfig, *, onnx_too: bool = Tru
 
     Raises:
         FileExistsError: The folder is there and was not made by this.
-        TypeError: The configuration's network has a memory, signs or tokens.
+        TypeError: The configuration's network has tokens.
         InvalidBundle: There is no whole bundle.
     """
     if folder.exists():
@@ -189,13 +176,11 @@ def _plain(value: Any) -> Any:
 def carry_training(folder: Path, config: RunConfig) -> Mapping[str, Any]:
     """Write the configuration's network without weights, and its step; returns its settings."""
     fusion, spec = config.fusion, config.preprocessing
-    if not isinstance(fusion, FusionConfig) or fusion.memory:
-        raise TypeError("only a fusion of cross-attention without memory is carried")
-    network = CardioQueryNetwork(
-        config.ecg_encoder, fusion, spec, text_dimension=_MEDCPT_DIMENSION, conditions=0
-    )
+    if not isinstance(fusion, FusionConfig):
+        raise TypeError("only a fusion of cross-attention is carried")
+    network = CardioQueryNetwork(config.ecg_encoder, fusion, spec, text_dimension=_MEDCPT_DIMENSION)
     # Its layers are torch's own, so it is read by torch alone; weights are drawn where it trains.
-    torch.save(fx.symbolic_trace(Waveforms(network)).to("meta"), folder / "network.pt")
+    torch.save(fx.symbolic_trace(network).to("meta"), folder / "network.pt")
     copied = (Windows, Augmentation, masked_binary_cross_entropy, loop._optimiser, loop._average)
     sources = [inspect.getsource(part) for part in copied]
     (folder / "step.py").write_text("\n\n".join([_STEP, *sources]))

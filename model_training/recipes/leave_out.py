@@ -48,7 +48,7 @@ from model_training.evaluation.unseen_ways import evaluate_alone
 from model_training.peers import PeersConfig, Scorer, load_peers_config
 from model_training.peers.ked import KedNetwork
 from model_training.run.config import Run, add_run_arguments, command_of, run_from
-from model_training.run.methods import METHODS, NO_PEERS, RULES, NetworkScorer, SignRules, config_of
+from model_training.run.methods import METHODS, RULES, NetworkScorer, SignRules, config_of
 from model_training.run.provenance import (
     OF_RECORDINGS,
     Provenance,
@@ -242,7 +242,7 @@ def _origin(
     file: Path | None,
 ) -> Provenance:
     """Of the answers of a method; how peers are trained shapes only theirs."""
-    further = () if method in (OURS, *NO_PEERS) else (peers,)
+    further = () if method in (OURS, RULES) else (peers,)
     left_out = LeftOutGroup(conditions=group.conditions, nearly_the_same=group.nearly_the_same)
     configured = replace(run, config=config_of(method, run.config))
     return provenance_of(configured, recordings, file, left_out, *further)

@@ -1,24 +1,19 @@
-"""Supervised pre-training by text queries (SuPreME, arXiv 2502.19668).
+"""Supervised pre-training by text queries.
 
-First each branch of the ECG encoder warms up under a classifier with fixed outputs: that costs a
-third of a step, and is the reference to hold. Then encoder and fusion learn together: every step
-asks all labelled conditions, each in one of its many wordings; the loss is the binary cross-entropy
-over what is known. A fusion of tokens learns in phases of its own, see `token_training`. Writes
-`fixed_outputs.pt` or each `branch_*.pt`, `network.pt`, where they come from (`provenance.json`),
-and of each phase a CSV log and one for TensorBoard. Killed, it goes on with `--resume`; `torchrun`
-starts it in several processes.
+A fusion of tokens learns in phases of its own, see `token_training`. One of cross-attention learns
+with its encoder (SuPreME, arXiv 2502.19668): every step asks all labelled conditions; the loss is
+the binary cross-entropy over what is known. Writes each `branch_*.pt` of the former, `network.pt`,
+where it comes from (`provenance.json`), and of each phase a CSV log and one for TensorBoard.
+Killed, it goes on with `--resume`; `torchrun` starts it in several processes.
 """
 
 import shutil
 
 from model_training.fitting import Ranks, resolve_device, started_ranks
-from model_training.models.fixed_outputs import FixedOutputs
-from model_training.models.network import CardioQueryNetwork
-from model_training.models.token_network import TokenNetwork
 from model_training.run.config import Run, read_run
-from model_training.run.pretraining import Pretraining, checkpoints, tensorboard
-from model_training.run.token_training import TokenPretraining
-from model_training.run.workbench import Workbench, open_workbench
+from model_training.run.pretraining import checkpoints, tensorboard
+from model_training.run.token_training import train_network
+from model_training.run.workbench import open_workbench
 
 
 def pretrain(run: Run, ranks: Ranks) -> None:
@@ -28,25 +23,10 @@ def pretrain(run: Run, ranks: Ranks) -> None:
             shutil.rmtree(earlier, ignore_errors=True)
     ranks.wait()
     bench = open_workbench(run)
-    network, fixed = trained(bench, ranks)
+    network = train_network(bench)
     if ranks.is_main:
-        bench.keep(network, fixed)
+        bench.keep(network)
         shutil.rmtree(checkpoints(run))
-
-
-def trained(
-    bench: Workbench, ranks: Ranks
-) -> tuple[CardioQueryNetwork | TokenNetwork, FixedOutputs | None]:
-    """The run's network, as its configuration says, and its warm-up under fixed outputs, if any."""
-    if isinstance(bench.network, TokenNetwork):
-        return TokenPretraining(bench).train(), None
-    pretraining = Pretraining(bench)
-    if bench.run.config.warm_up is None:
-        return pretraining.train_fusion(None), None
-    fixed = pretraining.warm_up()
-    if ranks.is_main:
-        fixed.save(bench.fixed_file)
-    return pretraining.train_fusion(fixed), fixed
 
 
 def main() -> None:

@@ -94,12 +94,10 @@ def _training_data(config: RunConfig, recordings: LabelledRecordings) -> list[di
 
 
 def _text_encoder(config: RunConfig) -> dict[str, object]:
-    adapted_to = "wordings of ECG conditions and signs, from text alone"
     return {
         "name": config.text_encoder.name,
         "licence": config.text_encoder.licence,
         "attribution": "Wang W, et al. MiniLM (2020); Reimers N, Gurevych I. Sentence-BERT (2019)",
-        "adapted_to": adapted_to if config.text_adaptation else None,
     }
 
 

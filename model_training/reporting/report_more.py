@@ -116,8 +116,7 @@ def render_ablations(results: Results) -> str:
         (row for name, row in found.items() if row["percent"] < 100 or name == BASE),
         key=lambda row: row["recordings"],
     )
-    epochs = sorted({tuple(row["epochs"]) for row in found.values()})
-    budget = "; ".join(f"{warm_up} and {fusion}" for warm_up, fusion in epochs)
+    budget = "; ".join(map(str, sorted({row["epochs"] for row in found.values()})))
     head = ("variant", "what differs", "fold 9", "against", "fold 10 (95 % CI)", "unseen wordings")
     rows: list[Row] = [
         (
@@ -133,7 +132,7 @@ def render_ablations(results: Results) -> str:
     text = (
         f"## {title}\n\n"
         "Variants of the configuration that conditions are left out with, "
-        f"trained for {budget} epochs of warm-up and fusion, one seed: to be compared "
+        f"trained for {budget} epochs, one seed: to be compared "
         "with one another, not with the shipped model. Macro AUROC over all trained conditions; "
         f"*against*: minus that of `{BASE}` on fold 9; *unseen wordings*: points lost on "
         "fold 10 when asked by held-out wordings. A difference of less than about a point "

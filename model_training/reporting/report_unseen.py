@@ -12,8 +12,6 @@ _NAMES = {
     "merl_signs": "MERL-style, given the signs",
     "ked_signs": "KED-style, given the signs",
     "fixed_signs": "fixed labels, given the signs",
-    "no_signs": "ours without the measured signs",
-    "random": "our head on a random encoder",
 }
 
 
@@ -31,8 +29,7 @@ def render_unseen(results: Results) -> str:
         "Then they are asked: ours as the service asks, by the signs that the catalogue states, a "
         "peer in the way that was better on fold 9, by signs or by name and description. All "
         "methods have the same ECG encoder, recordings, labels, wordings, augmentation and number "
-        "of epochs; a peer has the measured signs where its row says so. Ours without them and the "
-        "rules are no peers. "
+        "of epochs; a peer has the measured signs where its row says so. The rules are no peer. "
         "Recordings of fold 10; "
         f"{unseen['conditions']} conditions with at least {unseen['min_positives']} positives. "
         "*Ahead*: ours minus the peer in points, paired bootstrap over recordings, 1,000 "

@@ -17,9 +17,8 @@ from model_training.fitting import OptimiserConfig
 from model_training.fitting.augmentation import AugmentationConfig
 from model_training.models.ecg_encoder import AnyEncoderConfig
 from model_training.models.fusion import FusionConfig
-from model_training.models.sign_trees import TreesConfig
 from model_training.models.token_network import TokensConfig
-from model_training.text.config import TextAdaptationConfig, TextEncoderConfig
+from model_training.text.config import TextEncoderConfig
 
 
 class _Part(BaseModel):
@@ -32,30 +31,19 @@ class WordingsConfig(_Part):
     Attributes:
         canonical_share: How often a condition is asked by its name and description.
         noise: Length of a random step away from each embedding.
-        queries_in_a_step: How many conditions and signs are asked in a step, drawn by chance; all
-            unless stated. No query changes the answer to another: it only saves time.
-        recall_sharpness: How sharply the trained network tells wordings apart; see
-            `ConditionMemory.remember`. As it was trained unless stated.
     """
 
     canonical_share: Annotated[float, Field(ge=0, le=1)] = 0.4
     noise: Annotated[float, Field(ge=0, le=1)] = 0.1
-    queries_in_a_step: Annotated[int, Field(ge=1)] | None = None
-    recall_sharpness: Annotated[float, Field(gt=0)] | None = None
 
 
 class SignsConfig(_Part):
     """Measured signs beside the waveform; see `ecg_core.signs`.
 
     Attributes:
-        trees: What the signs say of the trained conditions, and how that is learned; a fusion of
-            tokens reads the signs itself.
-        share: Of the trees in a condition's logit; the rest is the waveform's.
-        weight: Of a sign's loss where signs are asked by text; a condition's is 1.
+        weight: Of a sign's loss; a condition's is 1.
     """
 
-    trees: TreesConfig | None = TreesConfig()
-    share: Annotated[float, Field(ge=0, le=1)] = 0.5
     weight: Annotated[float, Field(gt=0)] = 0.5
 
 
@@ -170,7 +158,7 @@ class RunConfig(_Part):
     """Everything that shapes a run.
 
     Attributes:
-        warm_up: Of the encoder under fixed outputs; null for one that starts under text queries.
+        signs: Of a fusion of tokens.
         fusion_training: Of encoder and fusion; with tokens, of encoder and concept queries.
         token_training: Of the further phases of a fusion of tokens.
     """
@@ -182,33 +170,23 @@ class RunConfig(_Part):
     data: DataConfig = ReleaseConfig()
     prompts: PromptTemplates
     text_encoder: TextEncoderConfig
-    text_adaptation: TextAdaptationConfig | None = None
     ecg_encoder: AnyEncoderConfig
     fusion: FusionOfAnyKind
     augmentation: AugmentationConfig
     wordings: WordingsConfig
     signs: SignsConfig | None = None
     imbalance: ImbalanceConfig = ImbalanceConfig()
-    warm_up: OptimiserConfig | None = None
     fusion_training: OptimiserConfig
     token_training: TokenTrainingConfig | None = None
     labels: LabelsConfig = LabelsConfig()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "RunConfig":
-        reads_signs = self.signs is not None and self.signs.trees is None
-        warms_up, in_phases = self.warm_up is not None, self.token_training is not None
-        if isinstance(self.fusion, TokensConfig):
-            fits = reads_signs and in_phases and not warms_up
-            rule = "takes signs without trees and token_training, and no warm_up"
-        elif not self.fusion.memory:
-            fits = self.signs is None and not in_phases and not warms_up
-            rule = "without memory takes neither warm_up, signs nor token_training"
-        else:
-            fits = warms_up and not in_phases and not reads_signs
-            rule = "with a memory takes warm_up, signs with trees if any, and no token_training"
-        if not fits:
-            raise ValueError(f"a fusion of kind {self.fusion.kind} {rule}")
+        of_tokens = self.signs is not None, self.token_training is not None
+        takes = isinstance(self.fusion, TokensConfig)
+        if of_tokens != (takes, takes):
+            rule = "signs and token_training" if takes else "neither signs nor token_training"
+            raise ValueError(f"a fusion of kind {self.fusion.kind} takes {rule}")
         return self
 
 

@@ -1,16 +1,16 @@
 """Every method on one workbench: ours, and the peers beside it.
 
-Same encoder, recordings, labels, wordings, augmentation, batch size and number of epochs. KED and
-the fixed labels start from a warm-up under fixed outputs, as ours does (its epochs count); MERL,
-which knows no labels but in its texts, starts fresh and takes the epochs of both phases. Measured
-signs are part of our method: the peers learn the conditions alone, as they were published, and
-once more with the signs beside their features and among what they are asked (`ked_signs`, ...).
+Same encoder, recordings, labels, wordings, augmentation and batch size. KED and the fixed labels
+warm up under fixed outputs for as many epochs as our fusion is trained, and then learn for as many
+again; MERL, which knows no labels but in its texts, starts fresh and takes the epochs of both.
+Measured signs are part of our method: the peers learn the conditions alone, as they were published,
+and once more with the signs beside their features and among what they are asked (`ked_signs`, ...).
 SuPreME as published is `supreme.yaml`'s network on our recordings and our text encoder. The rules
 are the signs without any network.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -24,11 +24,9 @@ from ecg_core.signs import SIGNS
 from model_training.data.sign_cache import measured_once
 from model_training.fitting import OptimiserConfig
 from model_training.models.concepts import CERTAIN
-from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.fusion import FusionConfig
 from model_training.models.network import CardioQueryNetwork
-from model_training.models.token_network import TokenNetwork, TokensConfig
-from model_training.models.weights import KeptModule
+from model_training.models.token_network import TokenNetwork
 from model_training.peers import (
     GivenSigns,
     PeersConfig,
@@ -42,8 +40,9 @@ from model_training.peers import (
 from model_training.peers.texts import read_reports
 from model_training.run.config import RunConfig, WordingsConfig
 from model_training.run.pretraining import Pretraining
-from model_training.run.token_training import TokenPretraining
-from model_training.run.workbench import Workbench, seed_everything
+from model_training.run.token_training import train_network
+from model_training.run.warm_up import fresh_encoder, warmed
+from model_training.run.workbench import Workbench
 from model_training.text.asking import Queries
 
 
@@ -119,43 +118,13 @@ def _measure(bench: Workbench) -> Callable[[NDArray[np.float32]], NDArray[np.flo
     return partial(measured_once, spec=spec, cache=bench.embedder.cache)
 
 
-def warmed(bench: Workbench, folder: Path) -> FixedOutputs:
-    """The encoder under fixed outputs: trained once a folder, then read; reseeds either way."""
-    file = folder / "fixed_outputs.pt"
-    if file.exists():
-        bench.fixed.restore(file)
-    else:
-        folder.mkdir(parents=True, exist_ok=True)
-        run = replace(bench.run, folder=folder)
-        Pretraining(replace(bench, run=run)).warm_up().save(file)
-        bench.fixed.restore(file)
-    seed_everything(bench.run.config.seed)
-    return bench.fixed
-
-
-def trained_network(bench: Workbench, warm_up: Path) -> KeptModule:
-    """Our network, trained as its fusion is."""
-    if isinstance(bench.network, TokenNetwork):
-        return TokenPretraining(bench).train()
-    fixed = None if bench.run.config.warm_up is None else warmed(bench, warm_up)
-    return Pretraining(bench).train_fusion(fixed)
-
-
-def train_ours(bench: Workbench, warm_up: Path) -> Scorer:
-    """Our method as it ships; trained once a folder, then read."""
+def train_ours(bench: Workbench) -> Scorer:
+    """The network that the configuration has; trained once a folder, then read."""
     if not bench.network_file.exists():
-        trained_network(bench, warm_up).save(bench.network_file)
+        train_network(bench).save(bench.network_file)
     bench.network.restore(bench.network_file)
-    bench.remember(bench.network)
+    bench.listen()
     return NetworkScorer(bench.network, bench.queries)
-
-
-def train_random(bench: Workbench) -> Scorer:
-    """Our text-query head on an encoder that was never trained."""
-    bench.network.encoder.requires_grad_(requires_grad=False)
-    network = Pretraining(bench).train_fusion(bench.fixed)
-    bench.remember(network)
-    return NetworkScorer(network, bench.queries)
 
 
 def _given(bench: Workbench, config: PeerSignsConfig) -> GivenSigns:
@@ -181,7 +150,7 @@ def _task(
         augment=pretraining.augment,
         canonical_share=config.wordings.canonical_share,
         noise=config.wordings.noise,
-        positive_weights=pretraining.positive_weights[: len(bench.conditions)],
+        positive_weights=pretraining.positive_weights,
         optimiser=optimiser,
         log=bench.run.folder / "training.csv",
         given=given,
@@ -206,11 +175,9 @@ def _peer_ked(
 def _peer_merl(
     bench: Workbench, peers: PeersConfig, _: Path, given: GivenSigns | None = None
 ) -> Scorer:
-    config = bench.run.config
-    before = 0 if config.warm_up is None else config.warm_up.epochs
-    epochs = before + config.fusion_training.epochs
-    optimiser = config.fusion_training.model_copy(update={"epochs": epochs})
-    return train_merl(_task(bench, bench.fixed.encoder, optimiser, given), peers.merl)
+    one = bench.run.config.fusion_training
+    both = one.model_copy(update={"epochs": 2 * one.epochs})
+    return train_merl(_task(bench, fresh_encoder(bench), both, given), peers.merl)
 
 
 Method = Callable[[Workbench, PeersConfig, Path], Scorer]
@@ -226,42 +193,31 @@ def _with_signs(peer: Callable[..., Scorer]) -> Method:
 def config_of(method: str, config: RunConfig) -> RunConfig:
     """The configuration that a method's workbench is opened with.
 
-    Tokens are ours alone: beside them the peers' encoder warms up for as many epochs as ours is
-    trained, and then learns with their own head for as many again. A peer that is given the signs
-    measures them itself (`_given`).
+    Tokens are ours alone. A peer that is given the signs measures them itself (`_given`).
     """
     if method == "ours":
         return config
-    changed: dict[str, object] = {"signs": None}
-    if method == SUPREME:
-        changed |= {**_AS_PUBLISHED, "warm_up": None, "token_training": None}
-        changed["fusion_training"] = config.fusion_training.model_copy(
-            update={"learning_rate": _SUPREME_LEARNING_RATE}
-        )
-    elif isinstance(config.fusion, TokensConfig):
-        warm_up = config.fusion_training
-        changed |= {"fusion": FusionConfig(), "warm_up": warm_up, "token_training": None}
+    changed: dict[str, object] = {"fusion": FusionConfig(layers=4)}
+    changed |= {"signs": None, "token_training": None}
+    if method == SUPREME:  # as in supreme.yaml
+        rate = {"learning_rate": _SUPREME_LEARNING_RATE}
+        changed |= {
+            "wordings": WordingsConfig(canonical_share=1.0, noise=0.0),
+            "fusion_training": config.fusion_training.model_copy(update=rate),
+        }
     return config.model_copy(update=changed)
 
 
 RULES = "rules"
 SUPREME = "supreme"
-# As in supreme.yaml.
-_AS_PUBLISHED: Mapping[str, object] = {
-    "fusion": FusionConfig(memory=False, layers=4),
-    "wordings": WordingsConfig(canonical_share=1.0, noise=0.0),
-    "text_adaptation": None,
-}
 _SUPREME_LEARNING_RATE = 0.001
-# Rows that stand beside the peers and are none: ours with something taken away, and no network.
-NO_PEERS = ("no_signs", RULES)
 WITH_SIGNS = ("merl_signs", "ked_signs", "fixed_signs")
 
 
 # Each takes a fresh workbench, the peers' configuration and the folder of the warm-up they share.
 METHODS: Mapping[str, Method] = {
-    "ours": lambda bench, _, warm_up: train_ours(bench, warm_up),
-    SUPREME: lambda bench, _, warm_up: train_ours(bench, warm_up),
+    "ours": lambda bench, _, __: train_ours(bench),
+    SUPREME: lambda bench, _, __: train_ours(bench),
     RULES: lambda bench, _, __: rules_of(bench),
     "merl": _peer_merl,
     "ked": _peer_ked,
@@ -269,6 +225,4 @@ METHODS: Mapping[str, Method] = {
     "merl_signs": _with_signs(_peer_merl),
     "ked_signs": _with_signs(_peer_ked),
     "fixed_signs": _with_signs(_peer_fixed),
-    "no_signs": lambda bench, _, warm_up: train_ours(bench, warm_up),
-    "random": lambda bench, _, __: train_random(bench),
 }

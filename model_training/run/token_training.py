@@ -22,6 +22,7 @@ from model_training.fitting.lead_sets import draw_masks
 from model_training.models.concepts import SignReader, WaveReader, told_signs
 from model_training.models.fusion import masked_binary_cross_entropy
 from model_training.models.naming import NamedAttention, naming_loss
+from model_training.models.network import CardioQueryNetwork
 from model_training.models.token_network import TokenNetwork, leads_there
 from model_training.models.weights import save_atomically
 from model_training.models.windows import Windows
@@ -45,7 +46,7 @@ class TokenPretraining(Pretraining):
             raise TypeError("the run's fusion has no tokens")
         self.network: TokenNetwork = bench.network
         self.training: TokenTrainingConfig = bench.run.config.token_training
-        self.labels = torch.from_numpy(bench.recordings.targets)
+        self.signs = torch.from_numpy(bench.measured)
         self.told = told_signs(self.signs)
         self.missing_leads = bench.run.config.augmentation.missing_leads
 
@@ -108,11 +109,8 @@ class TokenPretraining(Pretraining):
     def _losses(self, logits: Tensor, batch: Tensor) -> Tensor:
         """Of what the waveform says of conditions and of signs."""
         config, device = self.bench.run.config.signs, self.device
-        count = self.labels.shape[1]
-        positive = self.positive_weights[:count].to(device)
-        loss = masked_binary_cross_entropy(
-            logits[:, :count], self.labels[batch].to(device), None, positive
-        )
+        count = self.targets.shape[1]
+        loss = self._loss(logits[:, :count], batch)
         told = self.told[batch].to(device)
         if config is None or not told.isfinite().any():
             return loss
@@ -156,10 +154,7 @@ class TokenPretraining(Pretraining):
         measured = signs.isfinite() & (lacking @ needs.T == 0)
         measured &= torch.rand_like(signs) >= config.unmeasured
         jittered = signs.nan_to_num(0.0) + config.jitter * torch.randn_like(signs)
-        logits = reader(jittered.to(self.device), measured.float().to(self.device))
-        positive = self.positive_weights[: self.labels.shape[1]].to(self.device)
-        labels = self.labels[batch].to(self.device)
-        return masked_binary_cross_entropy(logits, labels, None, positive)
+        return self._loss(reader(jittered.to(self.device), measured.float().to(self.device)), batch)
 
     @torch.inference_mode()
     def _standardise(self) -> None:
@@ -175,7 +170,7 @@ class TokenPretraining(Pretraining):
         config = self.training.naming
         naming = self.network.naming
         seed_everything(self.bench.run.config.seed)
-        self.bench.remember(self.network)
+        self.bench.listen()
         frequency = naming.belongs.sum(0)
         drawn = torch.distributions.Categorical((1 / frequency)[naming.means])
 
@@ -197,6 +192,13 @@ class TokenPretraining(Pretraining):
         options = FitOptions(ranks=Ranks())
         trained = fit(naming, config.training, rows, loss_of, validate, log, options)
         naming.load_state_dict(trained.state_dict(), strict=True)
+
+
+def train_network(bench: Workbench) -> CardioQueryNetwork | TokenNetwork:
+    """The workbench's network, trained as its kind is."""
+    if isinstance(bench.network, TokenNetwork):
+        return TokenPretraining(bench).train()
+    return Pretraining(bench).train_fusion()
 
 
 def leads_needed(windows: Windows, rows: NDArray[np.intp], spec: PreprocessingSpec) -> Tensor:

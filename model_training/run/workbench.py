@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,18 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ecg_core.conditions import Catalogue, Condition
-from ecg_core.signs import SIGNS, Sign
 from model_training.data.labelled import VALIDATION_FOLD, LabelledRecordings
 from model_training.data.sign_cache import measured_once
 from model_training.entities.labels.masking import LeftOut
 from model_training.fitting import Ranks, seed_everything
-from model_training.models.ecg_encoder import EcgEncoder
-from model_training.models.fixed_outputs import FixedOutputs
-from model_training.models.fusion import (
-    ConditionOutputs,
-    FusionConfig,
-    masked_binary_cross_entropy,
-)
+from model_training.models.fusion import masked_binary_cross_entropy
 from model_training.models.network import CardioQueryNetwork
 from model_training.models.token_network import TokenNetwork, TokensConfig
 from model_training.models.windows import Windows
@@ -36,7 +28,6 @@ from model_training.run.provenance import (
     write_provenance,
 )
 from model_training.run.recordings import load_recordings
-from model_training.text.adaptation import adapted_text_encoder
 from model_training.text.asking import AttentionRows, Concepts, Queries, concepts_of
 from model_training.text.encoder import TextEncoder
 from model_training.text.wordings import QueryEmbedder
@@ -53,12 +44,9 @@ class Workbench:
         recordings: The labelled recordings.
         embedder: Makes query embeddings.
         network: With fresh weights until `restore`.
-        fixed: A classifier with fixed outputs on an encoder of its own: warm-up and reference; of
-            no meaning where nothing warms up.
         left_out: What training must know nothing of: no label, no wording, no mention.
-        signs: What is measured beside the waveform; none unless the run asks for it.
-        measured: The signs' values, shape (recording, sign); for a fusion of tokens NaN where a
-            sign cannot be measured, else 0.
+        measured: The signs' values, shape (recording, sign), NaN where a sign cannot be measured;
+            no column unless the run reads signs.
         whole: The recordings with all their labels, whatever was left out.
         hidden: Ids of conditions that are no token, though the catalogue has their signs.
     """
@@ -67,9 +55,7 @@ class Workbench:
     recordings: LabelledRecordings
     embedder: QueryEmbedder
     network: CardioQueryNetwork | TokenNetwork
-    fixed: FixedOutputs
     left_out: LeftOut | None = None
-    signs: tuple[Sign, ...] = ()
     measured: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
     whole: LabelledRecordings | None = None
     hidden: frozenset[str] = frozenset()
@@ -78,11 +64,6 @@ class Workbench:
     def network_file(self) -> Path:
         """Where the trained weights lie."""
         return self.run.folder / "network.pt"
-
-    @property
-    def fixed_file(self) -> Path:
-        """Where the weights of the classifier with fixed outputs lie."""
-        return self.run.folder / "fixed_outputs.pt"
 
     @property
     def calibration_file(self) -> Path:
@@ -117,14 +98,6 @@ class Workbench:
         return torch.from_numpy(self.embedder.conditions(self.conditions))
 
     @cached_property
-    def wordings(self) -> tuple[Tensor, Tensor]:
-        """Embeddings of the conditions' wordings, and the number of what each means."""
-        spoken = [(*condition.wordings, condition.description) for condition in self.conditions]
-        texts = [wording for wordings in spoken for wording in wordings]
-        meant = [number for number, wordings in enumerate(spoken) for _ in wordings]
-        return torch.from_numpy(self.embedder.free_texts(texts)), torch.tensor(meant)
-
-    @cached_property
     def concepts(self) -> Concepts:
         """What the tokens of a fusion of tokens stand for."""
         catalogue = Catalogue.load().conditions
@@ -151,28 +124,17 @@ class Workbench:
         by_name, by_signs = self.queries.conditions(conditions), self.queries.untrained(conditions)
         return torch.from_numpy(np.where(trained, by_name, by_signs))
 
-    def remember(self, network: CardioQueryNetwork | TokenNetwork) -> None:
-        """Let a trained network recall what it is asked by all that the catalogue says of it."""
-        if isinstance(network, TokenNetwork):
+    def listen(self) -> None:
+        """Let a network of tokens hear all that the catalogue calls what they stand for."""
+        if isinstance(self.network, TokenNetwork):
             spoken = self.concepts.wordings(self.left_out)
             texts = [text for group in spoken for text in group]
             means = [number for number, group in enumerate(spoken) for _ in group]
             keys = torch.from_numpy(self.embedder.free_texts(texts))
-            network.naming.listen(keys, torch.tensor(means))
-        elif network.fusion.memory is not None:
-            sharpness = self.run.config.wordings.recall_sharpness
-            network.fusion.memory.remember(*self.wordings, sharpness)
+            self.network.naming.listen(keys, torch.tensor(means))
 
-    @cached_property
-    def targets(self) -> Tensor:
-        """Labels of all that the network knows; a sign's is soft: shape (recording, query)."""
-        labels = torch.from_numpy(self.recordings.targets)
-        return torch.cat([labels, torch.from_numpy(self.measured).sigmoid()], dim=1)
-
-    def keep(self, network: CardioQueryNetwork | TokenNetwork, fixed: FixedOutputs | None) -> None:
+    def keep(self, network: CardioQueryNetwork | TokenNetwork) -> None:
         """Write trained weights, and where they come from."""
-        if fixed is not None:
-            fixed.save(self.fixed_file)
         network.save(self.network_file)
         write_provenance(
             provenance_of(self.run, self.recordings, self.network_file), self.run.folder
@@ -193,37 +155,19 @@ class Workbench:
         return float(masked_binary_cross_entropy(logits[:, : targets.shape[1]], targets))
 
 
-def meanings(left_out: LeftOut | None = None) -> list[tuple[str, ...]]:
-    """The texts that the text encoder may learn from, for each condition and sign."""
-
-    def texts(condition: Condition) -> tuple[str, ...]:
-        said = (*condition.wordings, condition.description)
-        if left_out is None:
-            return said
-        # Each once, which without anything left out they are not: the figures were made so.
-        return tuple(dict.fromkeys(left_out.training_texts(condition, said)))
-
-    signs = SIGNS if left_out is None else map(left_out.redacted_sign, SIGNS)
-    worded = (*map(texts, Catalogue.load().conditions), *(sign.wordings for sign in signs))
-    return [group for group in worded if group]
-
-
 def open_workbench(
     run: Run, left_out: LeftOut | None = None, relabel: Relabel | None = None
 ) -> Workbench:
-    """Load data and text encoder, and make the networks with fresh weights from the run's seed.
+    """Load data and text encoder, and make the network with fresh weights from the run's seed.
 
     Args:
         run: Configuration and folders.
         left_out: Conditions that training is to know nothing of.
-        relabel: Changes what is trained on; the networks get one output for each condition then.
+        relabel: Changes what is trained on.
     """
     config = run.config
     with Ranks.current().main_first():
-        text_encoder = adapted_text_encoder(
-            config.text_encoder, config.text_adaptation, config.prompts,
-            meanings(left_out), config.seed, run.cache,
-        )  # fmt: skip
+        text_encoder = TextEncoder(config.text_encoder)
         whole = recordings = load_recordings(run)
     seed_everything(config.seed)
     hidden = frozenset[str]()
@@ -234,80 +178,31 @@ def open_workbench(
         recordings = relabel(recordings)
     if left_out is not None:
         hidden = left_out.conditions | (before - set(recordings.conditions))
-    signs = SIGNS if config.signs else ()
-    if left_out is not None:
-        signs = tuple(map(left_out.redacted_sign, signs))
     measured = np.empty((len(recordings.ecg_ids), 0), np.float32)
-    if signs:
+    if config.signs:
         with Ranks.current().main_first():
             measured = measured_once(recordings.windows, config.preprocessing, run.cache)
     embedder = QueryEmbedder(text_encoder, config.prompts, run.cache)
-    if isinstance(config.fusion, TokensConfig):
-        made = _Networks.of_tokens(config, text_encoder, recordings, hidden)
-    else:
-        measured = np.nan_to_num(measured, nan=0.0)
-        made = _Networks.of_attention(config, text_encoder, recordings)
-    return Workbench(
-        run,
-        recordings,
-        embedder,
-        made.network,
-        made.fixed,
-        left_out,
-        signs,
-        measured,
-        whole,
-        hidden,
+    network = _network(config, text_encoder.spec.dimension, recordings, hidden)
+    return Workbench(run, recordings, embedder, network, left_out, measured, whole, hidden)
+
+
+def _network(
+    config: RunConfig, text_dimension: int, recordings: LabelledRecordings, hidden: frozenset[str]
+) -> CardioQueryNetwork | TokenNetwork:
+    encoder, fusion, preprocessing = config.ecg_encoder, config.fusion, config.preprocessing
+    if not isinstance(fusion, TokensConfig):
+        return CardioQueryNetwork(encoder, fusion, preprocessing, text_dimension=text_dimension)
+    catalogue = Catalogue.load()
+    conditions = [catalogue.get(name) for name in recordings.conditions]
+    return TokenNetwork(
+        encoder,
+        fusion,
+        preprocessing,
+        text_dimension=text_dimension,
+        conditions=len(conditions),
+        composed=concepts_of(conditions, catalogue.conditions, hidden).weights(),
     )
-
-
-class _Networks(NamedTuple):
-    network: CardioQueryNetwork | TokenNetwork
-    fixed: FixedOutputs
-
-    @classmethod
-    def of_attention(
-        cls, config: RunConfig, text: TextEncoder, recordings: LabelledRecordings
-    ) -> "_Networks":
-        if not isinstance(config.fusion, FusionConfig):
-            raise TypeError("the run's fusion has tokens")
-        make = partial(
-            CardioQueryNetwork,
-            config.ecg_encoder,
-            config.fusion,
-            config.preprocessing,
-            text_dimension=text.spec.dimension,
-            conditions=len(recordings.conditions),
-            trees=config.signs.trees if config.signs else None,
-        )
-        warmed = make()
-        memory = warmed.fusion.memory
-        outputs = _outputs(config, recordings) if memory is None else memory.outputs
-        return cls(make(), FixedOutputs(warmed.encoder, outputs))
-
-    @classmethod
-    def of_tokens(
-        cls, config: RunConfig, text: TextEncoder, recordings: LabelledRecordings,
-        hidden: frozenset[str],
-    ) -> "_Networks":  # fmt: skip
-        if not isinstance(config.fusion, TokensConfig):
-            raise TypeError("the run's fusion has no tokens")
-        catalogue = Catalogue.load()
-        conditions = [catalogue.get(name) for name in recordings.conditions]
-        network = TokenNetwork(
-            config.ecg_encoder,
-            config.fusion,
-            config.preprocessing,
-            text_dimension=text.spec.dimension,
-            conditions=len(conditions),
-            composed=concepts_of(conditions, catalogue.conditions, hidden).weights(),
-        )
-        encoder = EcgEncoder(config.ecg_encoder, leads=len(config.preprocessing.leads))
-        return cls(network, FixedOutputs(encoder, _outputs(config, recordings)))
-
-
-def _outputs(config: RunConfig, recordings: LabelledRecordings) -> ConditionOutputs:
-    return ConditionOutputs(config.ecg_encoder.dimension, len(recordings.conditions))
 
 
 def restored_workbench(run: Run) -> Workbench:
@@ -322,9 +217,7 @@ def restored_workbench(run: Run) -> Workbench:
     if faults := differences("the weights", read_provenance(run.folder), now):
         raise WrongRun(faults)
     bench.network.restore(bench.network_file)
-    if run.config.warm_up is not None:
-        bench.fixed.restore(bench.fixed_file)
-    bench.remember(bench.network)
+    bench.listen()
     return bench
 
 

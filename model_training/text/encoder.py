@@ -5,7 +5,7 @@ the exported int8 graph all see the same vectors.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,21 +24,10 @@ _INT8_LIMIT = 127
 
 
 class TextEncoder(nn.Module):
-    """Token ids in, one unit vector a text out. Frozen: nothing of a recording trains it."""
+    """Token ids in, one unit vector a text out. Frozen: nothing trains it."""
 
-    def __init__(
-        self,
-        config: TextEncoderConfig,
-        weights: Mapping[str, Tensor] | None = None,
-        *,
-        rounded: bool = True,
-    ) -> None:
+    def __init__(self, config: TextEncoderConfig) -> None:
         """Load it.
-
-        Args:
-            config: Which one.
-            weights: Instead of those that it comes with.
-            rounded: Whether to round weights to int8, as everything sees it but its adaptation.
 
         Raises:
             NoWeights: They are not there, or not those that the configuration pins.
@@ -51,10 +40,7 @@ class TextEncoder(nn.Module):
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         # Eager attention is the form that the exporter can follow for any number of tokens.
         self.backbone: Any = AutoModel.from_pretrained(folder, attn_implementation="eager")
-        if weights is not None:
-            self.backbone.load_state_dict(weights)
-        if rounded:
-            round_weights_to_int8(self.backbone)
+        round_weights_to_int8(self.backbone)
         self.eval().requires_grad_(requires_grad=False)
 
     @property

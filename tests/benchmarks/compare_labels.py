@@ -54,7 +54,7 @@ def _digest(content: Iterable[bytes]) -> str:
 
 def shipped_recordings(data: Path, runs: Path) -> LabelledRecordings:
     """The recordings of the shipped run; prepared into a store below `runs` if they are not."""
-    return load_recordings(Run(load_config(CONFIGS / "ptbxl_cpu.yaml"), data, runs / "digests"))
+    return load_recordings(Run(load_config(CONFIGS / "ptbxl_tokens.yaml"), data, runs / "digests"))
 
 
 def main() -> int:

@@ -19,12 +19,12 @@ from ecg_core.preprocessing import PreparedRecording
 from ecg_core.signs.measurements import measure_with_signs
 from ecg_core.signs.quantities import Measurements
 from model_training.data.labelled import LabelledRecordings
-from model_training.evaluation.words import AskedClass
 from model_training.run.config import Run, load_config
 from model_training.run.recordings import load_recordings
 from service.engine.diagnosis import DiagnosisEngine
 from service.engine.queries.answering import Answered, PreparedLeaves
 from service.engine.queries.embeddings import AskedQuery
+from tests.benchmarks.words_figures import AskedClass
 
 _SETS = ("ptbxl_super", "ptbxl_sub", "ptbxl_form", "ptbxl_rhythm")
 LEAST_POSITIVES = 5
@@ -144,7 +144,7 @@ def open_fold(engine: DiagnosisEngine, recordings: LabelledRecordings, number: i
 
 def add_fold_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of programs that read folds."""
-    config = Path("model_training/recipes/configs/ptbxl_cpu.yaml")
+    config = Path("model_training/recipes/configs/ptbxl_tokens.yaml")
     parser.add_argument("--config", type=Path, default=config, help="names the recordings")
     parser.add_argument("--shared", type=Path, required=True, help="folder with ptb-xl/ and so on")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for all runs")

@@ -20,18 +20,18 @@ from ecg_core.conditions import Catalogue
 from ecg_core.conditions.question import Described, Not, NotAnswerable
 from model_training.data.labelled import TEST_FOLD
 from model_training.data.releases.ptb_xl_benchmark import BENCHMARK
-from model_training.evaluation.words import (
+from model_training.evaluation.words import third_party_texts
+from service.engine.loading import load_engine
+from service.engine.queries.answering import QuestionAnswerer
+from tests.benchmarks.engine_fold import EngineFold, add_fold_arguments, open_fold, recordings_of
+from tests.benchmarks.figures import DOCS, between_marks, machine
+from tests.benchmarks.words_figures import (
     coherence_violations,
     evaluate_composed,
     evaluate_gate,
     evaluate_numbers,
     evaluate_words,
-    third_party_texts,
 )
-from service.engine.loading import load_engine
-from service.engine.queries.answering import QuestionAnswerer
-from tests.benchmarks.engine_fold import EngineFold, add_fold_arguments, open_fold, recordings_of
-from tests.benchmarks.figures import DOCS, between_marks, machine
 
 OUTPUT, PAGE = DOCS / "results" / "words.json", DOCS / "words.md"
 COMMAND = "python -m tests.benchmarks.words --shared ../shared/data"

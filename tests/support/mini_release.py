@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from ecg_core.preprocessing import PreprocessingSpec
 from model_training.data.releases.benchmark import split_file
 from model_training.models.ecg_encoder import EcgEncoderConfig
 from model_training.models.fusion import FusionConfig
-from model_training.run.config import Run, load_config
+from model_training.run.config import Run, RunConfig, load_config
+from model_training.run.recordings import CONFIGS
 from tests.support.recordings import make_recording
 from tests.support.releases import write_record, write_table
+from tests.support.token_networks import tiny_config
 
-CONFIG = Path("model_training/recipes/configs/ptbxl_cpu.yaml")
 CLASSES = {
     "ptbxl_super": ["NORM", "CD"],
     "ptbxl_sub": ["NORM", "CLBBB"],
@@ -87,18 +89,23 @@ def write_other_hospital(folder: Path, diagnoses: str) -> None:
 
 
 def make_run(data: Path, runs: Path) -> Run:
-    """A run as the shipped one, but tiny: one epoch of each phase."""
-    config = load_config(CONFIG)
-    phase = config.warm_up.model_copy(update={"epochs": 1, "batch_size": 8})
-    small = config.model_copy(
-        update={
-            "text_adaptation": None,
-            "ecg_encoder": EcgEncoderConfig(width=4, branch_dimension=8),
-            "fusion": FusionConfig(dimension=8, layers=1, heads=2, feed_forward=8, adapter=8),
-            "warm_up": phase,
-            "fusion_training": phase,
-        }
-    )
+    """A run as the shipped one, but tiny: a few epochs of each phase."""
+    return _run(tiny_config(batch_size=8, preprocessing=PreprocessingSpec()), data, runs)
+
+
+def make_published_run(data: Path, runs: Path) -> Run:
+    """A run as SuPreME was published, but tiny: one epoch."""
+    config = load_config(CONFIGS / "supreme.yaml")
+    phase = {"epochs": 1, "batch_size": 8}
+    update = {
+        "ecg_encoder": EcgEncoderConfig(width=4, branch_dimension=8),
+        "fusion": FusionConfig(dimension=8, layers=1, heads=2, feed_forward=8, adapter=8),
+        "fusion_training": config.fusion_training.model_copy(update=phase),
+    }
+    return _run(config.model_copy(update=update), data, runs)
+
+
+def _run(config: RunConfig, data: Path, runs: Path) -> Run:
     folder = runs / "run"
     folder.mkdir(parents=True, exist_ok=True)
-    return Run(small, data, folder)
+    return Run(config, data, folder)

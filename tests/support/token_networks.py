@@ -10,16 +10,14 @@ from ecg_core.conditions import Catalogue
 from ecg_core.preprocessing import PreprocessingSpec
 from ecg_core.signs import SIGNS
 from model_training.data.labelled import LabelledRecordings
-from model_training.models.ecg_encoder import EcgEncoder, EcgEncoderConfig
-from model_training.models.fixed_outputs import FixedOutputs
-from model_training.models.fusion import ConditionOutputs
+from model_training.models.ecg_encoder import EcgEncoderConfig
 from model_training.models.token_network import TokenNetwork, TokensConfig
 from model_training.run.config import Run, RunConfig, load_config
+from model_training.run.recordings import CONFIGS
 from model_training.run.workbench import Workbench
 from model_training.text.asking import concepts_of
 from model_training.text.wordings import QueryEmbedder
 
-CONFIG = Path("model_training/recipes/configs/ptbxl_tokens.yaml")
 CONDITIONS = ("normal-ecg", "atrial-fibrillation", "complete-left-bundle-branch-block")
 SPEC = PreprocessingSpec(window_s=2.0)
 ENCODER = EcgEncoderConfig(width=4, branch_dimension=8, branches=2)
@@ -44,12 +42,12 @@ def make_token_network(conditions: int = len(CONDITIONS)) -> TokenNetwork:
     return network.eval()
 
 
-def tiny_config(**changes: object) -> RunConfig:
+def tiny_config(*, batch_size: int = 16, **changes: object) -> RunConfig:
     """The run's configuration, its network and phases made small."""
-    config = load_config(CONFIG)
+    config = load_config(CONFIGS / "ptbxl_tokens.yaml")
     phases = config.token_training
     assert phases is not None
-    short = {"epochs": 2, "batch_size": 16}
+    short = {"epochs": 2, "batch_size": batch_size}
     small = phases.model_copy(
         update={
             "signs": phases.signs.model_copy(
@@ -63,7 +61,7 @@ def tiny_config(**changes: object) -> RunConfig:
     update = {
         "preprocessing": SPEC,
         # The one that comes inside a package: nothing has to be made first.
-        "text_encoder": load_config(CONFIG.with_name("supreme.yaml")).text_encoder,
+        "text_encoder": load_config(CONFIGS / "supreme.yaml").text_encoder,
         "ecg_encoder": ENCODER,
         "fusion": FUSION,
         "fusion_training": config.fusion_training.model_copy(update=short),
@@ -126,9 +124,5 @@ def make_token_bench(
         text_dimension=embedder.encoder.spec.dimension, conditions=len(conditions),
         composed=concepts_of(conditions, catalogue.conditions, frozenset()).weights(),
     )  # fmt: skip
-    outputs = ConditionOutputs(config.ecg_encoder.dimension, len(conditions))
-    fixed = FixedOutputs(EcgEncoder(config.ecg_encoder, leads=12), outputs)
     run = Run(config, Path("unused"), folder, device="cpu")
-    return Workbench(
-        run, recordings, embedder, network, fixed, None, SIGNS, signs.astype(np.float32)
-    )
+    return Workbench(run, recordings, embedder, network, measured=signs.astype(np.float32))

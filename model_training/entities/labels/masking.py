@@ -39,13 +39,6 @@ class LeftOut:
         """Whether a text names one of them, however it asserts it."""
         return any(entity.condition_id in self.conditions for entity in self._extract(text))
 
-    def training_texts(self, condition: Condition, texts: Iterable[str]) -> tuple[str, ...]:
-        """Those of a condition's texts that may be trained on; none if it is left out.
-
-        Texts that name a left-out condition go too.
-        """
-        return () if condition.id in self.conditions else self._unmentioning(texts)
-
     def _unmentioning(self, texts: Iterable[str]) -> tuple[str, ...]:
         return tuple(text for text in texts if not self.is_mentioned(text))
 

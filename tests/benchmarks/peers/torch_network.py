@@ -164,7 +164,7 @@ def _permute(a: dict[str, Any], data: Tensor) -> Tensor:
 
 _PLAIN: Mapping[str, Operation] = {
     "Add": torch.add, "Sub": torch.sub, "Mul": torch.mul, "Div": torch.div, "Pow": torch.pow,
-    "MatMul": torch.matmul, "Greater": torch.gt, "Less": torch.lt, "Where": torch.where,
+    "MatMul": torch.matmul, "Less": torch.lt, "Where": torch.where,
     "Relu": torch.relu, "Erf": torch.erf, "Exp": torch.exp, "Sqrt": torch.sqrt,
     "Tanh": torch.tanh, "Sigmoid": torch.sigmoid, "Neg": torch.neg, "Max": torch.maximum,
     "Clip": torch.clamp, "Expand": _expand, "GatherND": _gather_nd, "Slice": _slice,
@@ -180,5 +180,5 @@ _WITH_ATTRIBUTES: Mapping[str, Callable[..., Tensor]] = {
     "Cast": lambda a, data: data.to(_TYPES[a["to"]]),
     "GatherElements": lambda a, data, at: data.gather(a["axis"], at),
     "ReduceMean": _reduced(torch.mean), "ReduceSum": _reduced(torch.sum),
-    "ReduceMax": _reduced(torch.amax), "ReduceL2": _reduced(torch.linalg.vector_norm),
+    "ReduceL2": _reduced(torch.linalg.vector_norm),
 }  # fmt: skip

@@ -12,7 +12,7 @@ import yaml
 
 from tests.deploy.containers.stack import REPOSITORY, Completed, Stack
 
-CONFIG = REPOSITORY / "model_training/recipes/configs/ptbxl_cpu.yaml"
+CONFIG = REPOSITORY / "model_training/recipes/configs/ptbxl_tokens.yaml"
 TRAINING_S = 1200
 EXPORTED = """
 import json
@@ -29,11 +29,12 @@ def small() -> dict[str, Any]:
     config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
     config["name"] = "small"
     config["ecg_encoder"] |= {"width": 8, "branches": 1, "branch_dimension": 32}
-    config["fusion"] |= {"dimension": 32, "layers": 1, "feed_forward": 32, "adapter": 32}
+    config["fusion"] |= {"sign_readers": 1, "hidden": 32}
+    phases = config["token_training"]
     for phase in (
-        config["warm_up"],
         config["fusion_training"],
-        config["text_adaptation"]["training"],
+        phases["signs"]["training"],
+        phases["naming"]["training"],
     ):
         phase["epochs"] = 1
     return config

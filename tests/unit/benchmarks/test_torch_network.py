@@ -35,26 +35,6 @@ def test_torch_and_the_graphs_agree() -> None:
     np.testing.assert_allclose(fusion.logits(features, asked), expected, atol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_trees_on_measured_signs_agree(tmp_path: Path) -> None:
-    import torch
-
-    from model_training.export.graphs import export_graph
-    from model_training.models.sign_trees import MeasuredConditions, TreesConfig
-    from tests.benchmarks.peers.torch_network import TorchGraph
-
-    torch.manual_seed(0)
-    trees = MeasuredConditions(TreesConfig(trees=3), conditions=4)
-    trees.feature.random_(0, 5)
-    trees.threshold.uniform_(-1, 1)
-    trees.leaf.uniform_(-1, 1)
-    signs = torch.randn(6, 5)
-    path = tmp_path / "trees.onnx"
-    export_graph(trees, {"signs": signs[:2]}, "measured", {"signs": {0: "window"}}, path)
-    found = TorchGraph(path).run({"signs": signs.numpy()})
-    np.testing.assert_allclose(found, trees(signs).numpy(), atol=1e-6)
-
-
 def test_an_unknown_operation_is_named(tmp_path: Path) -> None:
     import onnx
     from onnx import TensorProto, helper

@@ -15,7 +15,7 @@ def test_the_papers_configuration_is_valid_and_its_windows_fit_its_encoder():
 
 
 def test_it_trains_for_the_steps_it_is_told_and_says_what_it_took(tmp_path):
-    config = load_config(CONFIGS / "ptbxl_cpu.yaml").model_copy(
+    config = load_config(CONFIGS / "supreme.yaml").model_copy(
         update={
             "ecg_encoder": EcgEncoderConfig(width=2, branch_dimension=8),
             "preprocessing": PreprocessingSpec(window_s=1.0),

@@ -143,9 +143,9 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     assert (tmp_path / "thesis.txt").exists()
 
 
-def test_only_a_network_without_memory_is_carried(tmp_path):
-    with pytest.raises(TypeError, match="without memory"):
-        carry(tmp_path / "new", SHIPPED_BUNDLE_DIR, load_config(CONFIGS / "ptbxl_cpu.yaml"))
+def test_only_a_network_of_cross_attention_is_carried(tmp_path):
+    with pytest.raises(TypeError, match="only a fusion of cross-attention"):
+        carry(tmp_path / "new", SHIPPED_BUNDLE_DIR, load_config(CONFIGS / "ptbxl_tokens.yaml"))
 
 
 def test_the_graphs_own_files_go_along_for_onnxruntime(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 from ecg_core.conditions import Catalogue
 from model_training.entities import LeftOut
+from model_training.evaluation.cuts import TOKEN_CUTS, without
 from model_training.evaluation.five_ways import WAYS
 from model_training.evaluation.groups import GROUPS, Group
 from model_training.evaluation.left_out import (
@@ -15,14 +16,16 @@ from model_training.evaluation.left_out import (
     provenance_name,
     refuse_foreign,
 )
+from model_training.evaluation.unseen import OURS
 from model_training.peers import KedConfig, MerlConfig, PeersConfig
 from model_training.recipes.leave_out import leave_out
-from model_training.run.methods import METHODS, RULES
+from model_training.run.methods import METHODS, RULES, SUPREME
 from model_training.run.provenance import WrongRun
 from model_training.run.workbench import open_workbench
 from tests.support.mini_release import (
     CLASSES,
     codes_of,
+    make_published_run,
     make_run,
     write_other_hospital,
     write_release,
@@ -39,7 +42,7 @@ PEERS = PeersConfig(
 def run(tmp_path_factory):
     data = write_release(tmp_path_factory.mktemp("data"))
     write_other_hospital(data, "164889003,251146004")
-    return make_run(data, tmp_path_factory.mktemp("runs"))
+    return make_published_run(data, tmp_path_factory.mktemp("runs"))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -55,8 +58,10 @@ def test_every_method_answers_what_was_kept_from_it(method, run):
     assert asked.labels[16, 0] == 1
     assert asked.nearest[0] not in {AF, *GROUP.nearly_the_same}
     assert asked.logits_by_signs.shape == asked.logits.shape
-    # Rules know no names: asked by one, they answer by its signs.
-    assert np.array_equal(asked.logits_by_signs, asked.logits) == (method == RULES)
+    # Rules know no names, SuPreME as published is asked by nothing else; and to fixed labels the
+    # nearest condition is the same either way.
+    one_way = method in (OURS, SUPREME, RULES, "fixed")
+    assert np.array_equal(asked.logits_by_signs, asked.logits) == one_way
     assert -1 <= asked.similarity[0] < 1
     assert tuple(asked.ways) == WAYS[:-1]  # this release has no prompts of a third party
     for way in asked.ways.values():
@@ -64,10 +69,21 @@ def test_every_method_answers_what_was_kept_from_it(method, run):
         assert np.isfinite(way.composed).mean() > 0.8
 
 
+def test_tokens_answer_with_each_part_cut_out_as_well(run, tmp_path):
+    file = leave_out(make_run(run.shared, tmp_path), GROUP, OURS, PEERS)
+    whole = Asked.load(file)
+    assert whole.conditions == (AF,)
+    assert not np.array_equal(whole.logits_by_signs, whole.logits)
+    for name in TOKEN_CUTS:
+        rest = Asked.load(file.with_name(f"{without(name)}.npz"))
+        assert rest.logits.shape == whole.logits.shape
+        assert np.isfinite(rest.logits).all()
+
+
 def test_what_is_there_is_not_made_again(run):
-    file = leave_out(run, GROUP, "random", PEERS)
+    file = leave_out(run, GROUP, "rules", PEERS)
     written = file.stat().st_mtime_ns
-    assert leave_out(run, GROUP, "random", PEERS) == file
+    assert leave_out(run, GROUP, "rules", PEERS) == file
     assert file.stat().st_mtime_ns == written
 
 
@@ -109,7 +125,9 @@ def test_labels_and_reports_of_what_is_left_out_teach_nothing(method, run, tmp_p
     silent = write_release(tmp_path / "silent", other_codes, report="")
     write_other_hospital(silent, "164889003")
     told, untold = (
-        Asked.load(leave_out(make_run(data, tmp_path / data.name / "runs"), GROUP, method, PEERS))
+        Asked.load(
+            leave_out(make_published_run(data, tmp_path / data.name / "runs"), GROUP, method, PEERS)
+        )
         for data in (said, silent)
     )
     assert not np.array_equal(told.labels, first.labels)

@@ -8,15 +8,17 @@ from numpy.typing import NDArray
 
 from ecg_core.conditions import Catalogue
 from model_training.evaluation.words import (
-    AskedClass,
-    coherence_violations,
     condition_texts,
-    evaluate_gate,
-    evaluate_numbers,
-    evaluate_words,
     fresh_texts,
     held_out,
     training_texts,
+)
+from tests.benchmarks.words_figures import (
+    AskedClass,
+    coherence_violations,
+    evaluate_gate,
+    evaluate_numbers,
+    evaluate_words,
     typos,
 )
 

@@ -17,15 +17,13 @@ from ecg_core.bundle import (
 from ecg_core.calibration import Calibration
 from ecg_core.conditions import Catalogue
 from ecg_core.errors import InvalidBundle
+from ecg_core.prompts import PromptTemplates
 from ecg_core.reference import reference_in
-from ecg_core.signs import SIGNS, measure_signs
 from model_training.data.labelled import VALIDATION_FOLD, LabelledRecordings
 from model_training.evaluation.reference import read_reference, reference
 from model_training.export.bundle import PARITY
 from model_training.export.graphs import run_graph, store_weights_as_int8
-from model_training.models.fixed_outputs import FixedOutputs
 from model_training.models.network import CardioQueryNetwork
-from model_training.models.sign_trees import TreesConfig
 from model_training.reporting.model_card import model_card
 from model_training.run.config import Run, load_config
 from model_training.run.workbench import Workbench
@@ -33,9 +31,15 @@ from model_training.text.encoder import TextEncoder
 from model_training.text.wordings import QueryEmbedder, TrainingWordings
 from tests.support.exporting import EXPORTER_WARNINGS
 
-CONFIG = Path("model_training/recipes/configs/ptbxl_cpu.yaml")
-# One a recording: fresh weights do not tell one query from another yet, and noise has no signs.
-GOLDEN_LOGITS = [-0.03223, -0.03223, -0.03222, -0.03222, -0.03222]
+CONFIG = Path("model_training/recipes/configs/supreme.yaml")
+# Of each recording, to two queries: fresh weights hardly tell one from another.
+GOLDEN_LOGITS = [
+    [-0.33023, -0.31024],
+    [-0.33613, -0.31611],
+    [-0.32923, -0.30889],
+    [-0.32785, -0.30787],
+    [-0.32823, -0.30762],
+]
 CONDITIONS = ("normal-ecg", "atrial-fibrillation", "complete-left-bundle-branch-block")
 
 pytestmark = EXPORTER_WARNINGS
@@ -44,7 +48,8 @@ pytestmark = EXPORTER_WARNINGS
 @pytest.fixture(scope="module")
 def bench(run_folder):
     torch.manual_seed(0)
-    config = load_config(CONFIG)
+    prompts = PromptTemplates(untrained_by_signs=True)
+    config = load_config(CONFIG).model_copy(update={"prompts": prompts})
     encoder = TextEncoder(config.text_encoder)
     spec = config.preprocessing
     windows = np.random.default_rng(0).normal(size=(5, 12, spec.window_samples))
@@ -63,20 +68,13 @@ def bench(run_folder):
         config.fusion,
         spec,
         text_dimension=encoder.spec.dimension,
-        conditions=len(CONDITIONS),
-        trees=TreesConfig(trees=5, min_leaf=1),
     )
-    signs = np.random.default_rng(0).normal(0, 5, size=(60, len(SIGNS))).astype(np.float32)
-    network.measured.fit(signs, (signs[:, : len(CONDITIONS)] > 0).astype(np.float32), seed=0)
-    network.fusion.memory.measured_share.fill_(0.5)
     embedder = QueryEmbedder(encoder, config.prompts, run.cache)
-    fixed = FixedOutputs(network.encoder, network.fusion.memory.outputs)
-    return Workbench(run, recordings, embedder, network.eval(), fixed)
+    return Workbench(run, recordings, embedder, network.eval())
 
 
-def encoded(folder, bench, windows):
-    signs = measure_signs(windows, bench.run.config.preprocessing)
-    return run_graph(folder / ECG_ENCODER_FILE, {"windows": windows, "signs": signs})
+def encoded(folder, windows):
+    return run_graph(folder / ECG_ENCODER_FILE, {"windows": windows})
 
 
 def test_every_graph_agrees_with_torch(exported):
@@ -90,7 +88,7 @@ def test_the_reference_is_what_the_bundle_says_of_fold_9(bench, exported):
     made = reference(bench)
     rows = bench.recordings.rows(VALIDATION_FOLD)
     assert sum(made.top_probability.counts) == len(rows)
-    features = encoded(folder, bench, bench.recordings.windows[rows])
+    features = encoded(folder, bench.recordings.windows[rows])
     feeds = {"features": features, "query_embeddings": bench.canonical.numpy()}
     logits = run_graph(folder / FUSION_FILE, feeds)
     known = np.ones(len(CONDITIONS), dtype=bool)
@@ -121,21 +119,21 @@ def test_end_to_end_agrees_with_torch(bench, exported):
     tokens = bench.embedder.encoder.tokenizer(texts, padding=True, return_tensors="np")
     inputs = {name: tokens[name] for name in ("input_ids", "attention_mask")}
     queries = run_graph(folder / TEXT_ENCODER_FILE, inputs)
-    features = encoded(folder, bench, bench.recordings.windows)
+    features = encoded(folder, bench.recordings.windows)
     logits = run_graph(folder / FUSION_FILE, {"features": features, "query_embeddings": queries})
     windows = torch.from_numpy(bench.recordings.windows)
     embedded = torch.from_numpy(bench.embedder.encoder.embed(texts))
     expected = bench.network.score(windows, embedded).numpy()
     np.testing.assert_allclose(logits, expected, atol=PARITY)
     # What this bundle always answered: fresh weights of one seed on noise of one seed.
-    np.testing.assert_allclose(logits, np.transpose([GOLDEN_LOGITS] * 2), atol=1e-3)
+    np.testing.assert_allclose(logits, GOLDEN_LOGITS, atol=1e-3)
 
 
 def test_the_bundle_is_whole_and_tells_of_no_machine(exported):
     folder, _ = exported
     manifest = load_bundle(folder).manifest
     assert manifest.trained_conditions == CONDITIONS
-    assert manifest.ecg_encoder.signs == tuple(sign.name for sign in SIGNS)
+    assert manifest.ecg_encoder.signs == ()
     assert len(manifest.conditions) == len(Catalogue.load().conditions)
     for file in folder.iterdir():
         content = file.read_bytes()

@@ -26,7 +26,6 @@ from ecg_core.signs import SIGNS, signs_measured
 from model_training.data.labelled import VALIDATION_FOLD
 from model_training.evaluation.gate import fit_gate, gate_texts
 from model_training.evaluation.lead_sets import read_lead_sets
-from model_training.evaluation.words import evaluate_gate
 from model_training.export.bundle import PARITY, write_bundle
 from model_training.export.graphs import run_graph
 from model_training.text.config import TextEncoderConfig
@@ -39,6 +38,7 @@ from service.engine.diagnosis import Question
 from service.engine.inference.onnx import RuntimeOptions, load_model
 from service.engine.loading import load_engine
 from tests.benchmarks.engine_fold import open_fold
+from tests.benchmarks.words_figures import evaluate_gate
 from tests.support.exporting import EXPORTER_WARNINGS
 from tests.support.recordings import make_recording, make_wfdb
 from tests.support.token_networks import (
@@ -61,7 +61,7 @@ def bench(run_folder):
     network = bench.network.eval()
     network.fusion.standardise(3 * torch.randn(40, network.naming.concepts))
     torch.nn.init.normal_(network.naming.adapter.weight, std=0.01)
-    bench.remember(network)
+    bench.listen()
     return bench
 
 
@@ -236,7 +236,7 @@ def european(tmp_path_factory):
     embedder = QueryEmbedder(TextEncoder(encoder), config.prompts, folder / "cache")
     bench = make_token_bench(config, planted_recordings(20), embedder, folder)
     bench.network.fusion.standardise(3 * torch.randn(40, bench.network.naming.concepts))
-    bench.remember(bench.network)
+    bench.listen()
     bundle = folder / "bundle"
     bundle.mkdir()
     write_bundle(bench, bundle)

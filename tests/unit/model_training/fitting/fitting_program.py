@@ -44,12 +44,7 @@ class TinyRun:
         self.queries = torch.nn.functional.normalize(torch.randn(CONDITIONS, TEXT), dim=-1)
         config = VIT if draws else VIT.model_copy(update={"dropout": 0.0})
         fusion = FusionConfig(dimension=8, layers=1, heads=2, feed_forward=8, adapter=8, dropout=0)
-        self.network = CardioQueryNetwork(
-            config, fusion, SPEC, text_dimension=TEXT, conditions=CONDITIONS
-        )
-        self.network.fusion.memory.keys.copy_(self.queries)
-        if not draws:
-            self.network.fusion.memory.outputs.dropout.p = 0.0
+        self.network = CardioQueryNetwork(config, fusion, SPEC, text_dimension=TEXT)
 
     def loss_of(self, network: CardioQueryNetwork, batch: Tensor) -> Tensor:
         """The loss; it draws from all three generators, as augmentation may."""
@@ -62,9 +57,7 @@ class TinyRun:
             gain = 1 + 0.1 * random.random() + 0.1 * np.random.random()
             windows = gain * windows + 0.1 * torch.randn_like(windows)
             queries = queries + 0.05 * torch.randn_like(queries)
-        return masked_binary_cross_entropy(
-            network(windows, network.signs(windows), queries), self.targets[batch]
-        )
+        return masked_binary_cross_entropy(network(windows, queries), self.targets[batch])
 
     def validate(self, network: CardioQueryNetwork) -> float:
         """The loss on all recordings."""

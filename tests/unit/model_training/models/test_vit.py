@@ -39,13 +39,13 @@ def test_what_does_not_divide_is_refused(off):
 def test_windows_of_another_length_are_refused():
     fusion = FusionConfig(dimension=8, layers=1, heads=2, feed_forward=8, adapter=8)
     with pytest.raises(ValueError, match="200 samples, not 1000"):
-        CardioQueryNetwork(TINY, fusion, PreprocessingSpec(), text_dimension=8, conditions=3)
+        CardioQueryNetwork(TINY, fusion, PreprocessingSpec(), text_dimension=8)
 
 
 def test_the_network_says_in_the_manifest_what_the_encoder_gives():
     fusion = FusionConfig(dimension=8, layers=1, heads=2, feed_forward=8, adapter=8)
     spec = PreprocessingSpec(window_s=2.0)
-    network = CardioQueryNetwork(TINY, fusion, spec, text_dimension=8, conditions=3)
+    network = CardioQueryNetwork(TINY, fusion, spec, text_dimension=8)
     features = network.encoder(torch.randn(2, 12, 200))
     said = network.encoder_spec
     assert (said.kind, *features.shape) == ("vit", 2, said.tokens, said.dimension)

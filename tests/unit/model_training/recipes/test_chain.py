@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from ecg_core.bundle import MODEL_CARD_FILE, load_bundle
+from ecg_core.preprocessing import PreprocessingSpec
 from model_training.data.releases.benchmark import split_file
 from model_training.evaluation.stores import evaluate_store as evaluate_on
 from model_training.models.ecg_encoder import EcgEncoderConfig
 from model_training.models.fusion import FusionConfig
-from model_training.models.sign_trees import TreesConfig
 from model_training.recipes import (
     calibrate,
     evaluate,
@@ -33,6 +33,7 @@ from model_training.run.workbench import restored_workbench
 from tests.support import releases as build
 from tests.support.exporting import EXPORTER_WARNINGS
 from tests.support.one_thread import one_thread  # noqa: F401
+from tests.support.token_networks import tiny_config
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -50,24 +51,23 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
 }
 
 
-def tiny(release: str, extraction: Path) -> RunConfig:
-    config = load_config(CONFIGS / "ptbxl_cpu.yaml")
-    phase = config.warm_up.model_copy(update={"epochs": 1, "batch_size": 8})
-    return config.model_copy(
-        update={
-            "name": release,
-            "text_adaptation": None,
-            "data": StoreConfig(kind="store", folder="store"),
-            "labels": LabelsConfig(reports=release == MIMIC, extraction=extraction, silence="no"),
-            "ecg_encoder": EcgEncoderConfig(width=2, branches=1, branch_dimension=4),
+def tiny(release: str, extraction: Path, *, tokens: bool) -> RunConfig:
+    encoder = EcgEncoderConfig(width=2, branches=1, branch_dimension=4)
+    if tokens:
+        config = tiny_config(batch_size=8, preprocessing=PreprocessingSpec(), ecg_encoder=encoder)
+    else:
+        config = load_config(CONFIGS / "supreme.yaml")
+        phase = {"epochs": 1, "batch_size": 8}
+        update = {
+            "ecg_encoder": encoder,
             "fusion": FusionConfig(dimension=8, layers=1, heads=2, feed_forward=8, adapter=8),
-            "signs": config.signs.model_copy(
-                update={"trees": TreesConfig(trees=2, min_leaf=1, min_positives=1)}
-            ),
-            "warm_up": phase,
-            "fusion_training": phase,
+            "fusion_training": config.fusion_training.model_copy(update=phase),
         }
-    )
+        config = config.model_copy(update=update)
+    labels = LabelsConfig(reports=release == MIMIC, extraction=extraction, silence="no")
+    store = StoreConfig(kind="store", folder="store")
+    name = f"{release}-tokens" if tokens else release
+    return config.model_copy(update={"name": name, "data": store, "labels": labels})
 
 
 @pytest.fixture(scope="module")
@@ -90,14 +90,14 @@ def recipe(tmp_path, monkeypatch, runs):
     return run
 
 
-def prepared(release: str, folder: Path) -> None:
+def prepared(release: str, folder: Path, *, tokens: bool = False) -> None:
     """A store of the release, and the configuration of a run on it."""
     data = folder / "data"
     source = BUILDERS[release](data / "release")
     reports = {"files": ["store/index.csv"], "id": "source_id", "text": ["report"]}
     extraction = folder / "extraction.yaml"
     extraction.write_text(yaml.safe_dump({"name": "tiny", "reports": reports, "min_count": 1}))
-    config = tiny(release, extraction)
+    config = tiny(release, extraction, tokens=tokens)
     (folder / "run.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
     arguments = ["--release", release, "--source", str(source), "--store", str(data / "store")]
     arguments += ["--config", str(folder / "run.yaml"), "--workers", "1"]
@@ -185,12 +185,13 @@ def run_of(folder: Path, runs: Path) -> Run:
     return Run(config, folder / "data", runs / config.name)
 
 
+@pytest.mark.parametrize("tokens", [True, False], ids=["tokens", "published"])
 def test_a_store_goes_the_whole_way_and_only_with_its_own_results(
-    tmp_path, runs, recipe, monkeypatch
+    tokens, tmp_path, runs, recipe, monkeypatch
 ):
-    bundle, folder = tmp_path / "bundle", runs / MIMIC
+    bundle, folder = tmp_path / "bundle", runs / (f"{MIMIC}-tokens" if tokens else MIMIC)
     monkeypatch.setattr(export, "BUNDLE", bundle)
-    prepared(MIMIC, tmp_path)
+    prepared(MIMIC, tmp_path, tokens=tokens)
     recipe(pretrain)
     with pytest.raises(WrongRun, match=r"calibration.json is missing.*results.json is missing"):
         recipe(export)

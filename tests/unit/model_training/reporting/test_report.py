@@ -22,7 +22,7 @@ def test_the_report_is_made_of_the_results_beside_it():
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_the_model_card_says_what_it_is_for_and_whose_data_it_stands_on(release):
-    config = load_config(Path("model_training/recipes/configs/ptbxl_cpu.yaml"))
+    config = load_config(Path("model_training/recipes/configs/ptbxl_tokens.yaml"))
     recordings = LabelledRecordings(
         ecg_ids=np.arange(2),
         folds=np.array([1, 9]),

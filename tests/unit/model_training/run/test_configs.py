@@ -21,21 +21,35 @@ def test_a_configuration_is_whole(path):
 def test_supreme_as_published_has_nothing_beside_its_attention(name):
     config = load_config(CONFIGS / f"{name}.yaml")
     assert not isinstance(config.fusion, TokensConfig)
-    assert not config.fusion.memory
-    assert config.warm_up is None
     assert config.signs is None
+    assert config.token_training is None
 
 
 @pytest.mark.parametrize(
     ("name", "part", "said"),
     [
-        ("ptbxl_cpu", {"warm_up": None}, "with a memory takes warm_up"),
-        ("ptbxl_tokens", {"token_training": None}, "kind tokens takes signs without trees"),
-        ("ptbxl_tokens", {"signs": None}, "kind tokens takes signs without trees"),
-        ("supreme", {"signs": {"trees": {}}}, "without memory takes neither"),
+        ("ptbxl_tokens", {"token_training": None}, "kind tokens takes signs and token_training"),
+        ("ptbxl_tokens", {"signs": None}, "kind tokens takes signs and token_training"),
+        ("supreme", {"signs": {}}, "kind attention takes neither signs nor token_training"),
     ],
 )
 def test_parts_that_do_not_fit_together_are_refused(name, part, said):
     config = load_config(CONFIGS / f"{name}.yaml").model_dump()
     with pytest.raises(ValidationError, match=said):
+        RunConfig.model_validate(config | part)
+
+
+@pytest.mark.parametrize(
+    ("key", "part"),
+    [
+        ("warm_up", {"warm_up": None}),
+        ("text_adaptation", {"text_adaptation": None}),
+        ("fusion.attention.memory", {"fusion": {"kind": "attention", "memory": False}}),
+        ("signs.trees", {"signs": {"trees": None, "weight": 0.5}}),
+        ("wordings.recall_sharpness", {"wordings": {"recall_sharpness": 15.0}}),
+    ],
+)
+def test_what_only_the_first_kind_of_network_had_is_refused_as_unknown(key, part):
+    config = load_config(CONFIGS / "supreme.yaml").model_dump()
+    with pytest.raises(ValidationError, match=rf"{key}\n  Extra inputs are not permitted"):
         RunConfig.model_validate(config | part)
