@@ -61,6 +61,12 @@ _WAYS = {
 }
 
 
+_NOT_PAIRED = (
+    " *Not paired*: SuPreME was trained and asked by itself (`leave_out --method supreme`), so "
+    "only the intervals can be compared."
+)
+
+
 def _ways(unseen: Results, published: Results) -> str:
     rows: list[Row] = [
         (said, row["conditions"], row["texts"], _auroc(row, bold=True),
@@ -78,7 +84,9 @@ def _ways(unseen: Results, published: Results) -> str:
         "to the catalogue's entry: what was left out is taken out of what the reader reads, and "
         "signs and measurements that a text names are read. Rules and peers are asked by the text "
         "alone or composed likewise, whichever was better on fold 9; the *best* is the best of "
-        "this very table.\n\n" + table(head, rows) + _seeds(unseen.get("seeds", {}))
+        f"this very table.{_NOT_PAIRED if published else ''}\n\n"
+        + table(head, rows)
+        + _seeds(unseen.get("seeds", {}))
     )
 
 
