@@ -18,7 +18,7 @@ _FIRST_GUESS_S = 0.05
 _NEWEST_WEIGHT = 0.1
 _LONGEST_RETRY_S = 60
 # So many pieces stand aside at once, each with its thread and what it holds.
-_MOST_ASIDE = 16
+_MOST_ASIDE = 8
 
 T = TypeVar("T")
 Work = Callable[[Checkpoint], T]
