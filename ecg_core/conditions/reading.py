@@ -6,11 +6,9 @@ without words whose meaning is not read (they are named in a note); then misspel
 be read, gets no answer. No note and no message repeats the text: it may hold patient data.
 """
 
-import json
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NoReturn
 
 from ecg_core.conditions.clauses import pieces
 from ecg_core.conditions.descriptions import Description, read_description, read_piece
@@ -47,6 +45,12 @@ from ecg_core.conditions.question import (
     UnanswerableReason,
     denied,
     described,
+)
+from ecg_core.conditions.refusals import (
+    refuse_ambiguous,
+    refuse_array,
+    refuse_set_against,
+    refuse_without_limit,
 )
 from ecg_core.conditions.scope import (
     EcgVocabulary,
@@ -130,7 +134,7 @@ class QuestionReader:
                 meanings, or a negation whose reach is unclear; it says what to ask instead.
         """
         trimmed = text.strip()
-        _refuse_array(trimmed)
+        refuse_array(trimmed)
         if faults := tuple(text_faults(trimmed, max_characters)):
             raise InvalidQuery(faults)
         asked = unicodedata.normalize("NFC", trimmed)
@@ -183,7 +187,7 @@ class QuestionReader:
     def _leaf(self, text: str) -> Question | None:
         if meanings := self._lexicon.ambiguous(text):
             names = ", ".join(meaning.name for meaning in meanings)
-            _refuse_ambiguous(names)
+            refuse_ambiguous(names)
         # A number first: "PR above 200 ms" is a wording of a condition, "PR above 201 ms" is none,
         # and the answer may not jump between the two.
         measured = read_measurement(text)
@@ -223,7 +227,7 @@ class QuestionReader:
         near = {f.question: (f.corrected, notes) for f, notes in self._respelt(text)}
         near = near or {f.question: (f.corrected, []) for f in lexicon.nearest(text)}
         if len(near) > 1:
-            _refuse_ambiguous(", ".join(term for term, _ in near.values() if term))
+            refuse_ambiguous(", ".join(term for term, _ in near.values() if term))
         for question, (corrected, dropped) in near.items():
             notes += [*dropped, Note(NoteCode.SPELLING, f"read as: {corrected}")]
             return question
@@ -299,11 +303,7 @@ class QuestionReader:
 
     def _description(self, text: str, notes: list[Note]) -> Question:
         if asks_for_value(text):
-            detail = (
-                "The query names a quantity without a limit: ask for one, as in 'QTc above "
-                "480 ms'; measured values stand in the answer's measurements."
-            )
-            raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
+            refuse_without_limit()
         read = read_description(text, self._lexicon)
         if not read.question.parts and (question := self._not_answerable(text)) is not None:
             return question
@@ -311,7 +311,7 @@ class QuestionReader:
             detail = "A word of the query may be misspelt; check it and ask again."
             raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
         if not read.question.parts:
-            _refuse_set_against(text, self._lexicon)
+            refuse_set_against(text, self._lexicon)
             return described(text, (), text)
         if self._hangs_on_an_abbreviation(text, read.question.unread):
             return NotAnswerable(UnanswerableReason.NOT_UNDERSTOOD)
@@ -375,29 +375,3 @@ def _forms(text: str) -> Iterator[str]:
 
 def _not_read(what: str) -> Note:
     return Note(NoteCode.NOT_READ, f"not read: {what}")
-
-
-def _refuse_ambiguous(names: str) -> NoReturn:
-    raise InvalidQuery.of(
-        FaultCode.QUERY_AMBIGUOUS, f"The term has several meanings; ask for one of: {names}."
-    )
-
-
-def _refuse_set_against(text: str, lexicon: Lexicon) -> None:
-    """Refuse a text that names conditions only to set them against others: "AF versus VT"."""
-    words = folded_words(text)
-    if any(lexicon.phrases.at(words, place) is not None for place in range(len(words))):
-        detail = "The query sets one finding against another; ask for each by itself."
-        raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
-
-
-def _refuse_array(text: str) -> None:
-    if not text.startswith("["):
-        return
-    try:
-        array = json.loads(text)
-    except (ValueError, RecursionError):
-        return
-    if isinstance(array, list) and len(array) > 1:
-        detail = "The query is a list; ask for each entry in a query of its own."
-        raise InvalidQuery.of(FaultCode.SEVERAL_CONDITIONS, detail)

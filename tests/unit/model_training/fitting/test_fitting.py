@@ -8,8 +8,7 @@ from torch import nn
 from ecg_core.preprocessing import PreprocessingSpec
 from model_training.fitting import OptimiserConfig, fit
 from model_training.models.ecg_encoder import EcgEncoder, EcgEncoderConfig
-from model_training.models.fixed_outputs import FixedOutputs
-from model_training.models.fusion import ConditionOutputs
+from model_training.models.fixed_outputs import ConditionOutputs, FixedOutputs
 
 CONFIG = OptimiserConfig(
     epochs=6, batch_size=16, learning_rate=0.3, weight_decay=0.0, ema_decay=0.5

@@ -1,6 +1,7 @@
 """A packed model becomes a folder that the text encoder loads, whole or with fewer word pieces."""
 
 import hashlib
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from torch.nn import functional
 
+from model_training.text import encoder as text_encoder
 from model_training.text.config import TextEncoderConfig
 from model_training.text.e5_folder import PREFIX, tokenizer_of, write_folder
 from model_training.text.encoder import TextEncoder
@@ -46,7 +48,13 @@ def encoder_of(packed, kept, folder, **stated):
         licence="MIT",
         **stated,
     )
-    return TextEncoder(config, rounded=False)
+    return unrounded(config)
+
+
+def unrounded(config):
+    """The encoder with its weights as the folder has them."""
+    with patch.object(text_encoder, "round_weights_to_int8"):
+        return TextEncoder(config)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +111,7 @@ def test_every_text_is_asked_with_the_prefix_of_e5(whole):
 
 
 def test_loading_it_twice_gives_the_same_weights(whole):
-    assert TextEncoder(whole.config, rounded=False).fingerprint == whole.fingerprint
+    assert unrounded(whole.config).fingerprint == whole.fingerprint
 
 
 def test_a_text_of_kept_pieces_has_the_same_embedding(whole, cut, kept, packed):
