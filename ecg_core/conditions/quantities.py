@@ -159,8 +159,19 @@ def asks_for_value(text: str) -> bool:
 
 
 def holds_limit(text: str) -> bool:
-    """Whether a number stands in the text that a comparison or a unit makes one of a quantity."""
+    """Whether a limit stands in the text: a number that a comparison or a unit makes one.
+
+    Or a quantity that is compared with another: "R larger than S in V1".
+    """
     words = _words(text)
+    places = range(len(words))
+    compared = (_before().at(words, place) for place in places)
+    is_compared = any(found is not None and found[0] not in _OPEN for found in compared)
+    is_named = any(_names().at(words, place) is not None for place in places)
+    return (is_compared and is_named) or _is_numbered(words)
+
+
+def _is_numbered(words: Sequence[str]) -> bool:
     return any(
         _NUMBER.fullmatch(word)
         and (_before().before(words, place) is not None or _unit_begins(words, place + 1))
