@@ -106,6 +106,12 @@ def _before() -> Phrases[Comparator]:
 
 
 @cache
+def _units() -> Phrases[str]:
+    units = {unit for quantity in _language().quantity for unit in quantity.units}
+    return Phrases.of((unit.split(), unit) for unit in units)
+
+
+@cache
 def _after() -> Phrases[Comparator]:
     language = _language().comparators_after
     return Phrases.of((_words(phrase), c) for c, phrases in language.items() for phrase in phrases)
@@ -144,9 +150,13 @@ def read_measurement(text: str, *, lenient: bool = False) -> Question | None:
 def holds_number_of_quantity(text: str) -> bool:
     """Whether a quantity and a number, in figures or words, stand in the text, read or not."""
     words = _words(text)
-    named = any(_names().at(words, place) is not None for place in range(len(words)))
     written = _language().number_words
-    return named and any(_NUMBER.fullmatch(word) or word in written for word in words)
+    has_number = any(_NUMBER.fullmatch(word) or word in written for word in words)
+    return has_number and _holds_name(words)
+
+
+def _holds_name(words: Sequence[str]) -> bool:
+    return any(_names().at(words, place) is not None for place in range(len(words)))
 
 
 def asks_for_value(text: str) -> bool:
@@ -164,24 +174,17 @@ def holds_limit(text: str) -> bool:
     Or a quantity that is compared with another: "R larger than S in V1".
     """
     words = _words(text)
-    places = range(len(words))
-    compared = (_before().at(words, place) for place in places)
+    compared = (_before().at(words, place) for place in range(len(words)))
     is_compared = any(found is not None and found[0] not in _OPEN for found in compared)
-    is_named = any(_names().at(words, place) is not None for place in places)
-    return (is_compared and is_named) or _is_numbered(words)
+    return (is_compared and _holds_name(words)) or _is_numbered(words)
 
 
 def _is_numbered(words: Sequence[str]) -> bool:
     return any(
         _NUMBER.fullmatch(word)
-        and (_before().before(words, place) is not None or _unit_begins(words, place + 1))
+        and (_before().before(words, place) or _units().at(words, place + 1)) is not None
         for place, word in enumerate(words)
     )
-
-
-def _unit_begins(words: Sequence[str], place: int) -> bool:
-    units = (unit.split() for quantity in _language().quantity for unit in quantity.units)
-    return any(unit and list(words[place : place + len(unit)]) == unit for unit in units)
 
 
 def is_unit(word: str) -> bool:
@@ -191,8 +194,7 @@ def is_unit(word: str) -> bool:
 
 @cache
 def _unit_words() -> frozenset[str]:
-    units = (unit for quantity in _language().quantity for unit in quantity.units)
-    return frozenset(word for unit in units for word in unit.split())
+    return frozenset(word for unit in _units().by_words for word in unit)
 
 
 def _words(text: str) -> list[str]:
@@ -307,12 +309,11 @@ class _Reader:
     def _take_unit(self, place: int) -> int | None:
         if not self._numbers:
             return None
-        for end in range(min(len(self._words), place + 4), place, -1):
-            unit = " ".join(self._words[place:end])
-            if any(unit in quantity.units for quantity in _language().quantity):
-                self._units.append(unit)
-                return end
-        return None
+        found = _units().at(self._words, place)
+        if found is None:
+            return None
+        self._units.append(found[0])
+        return found[1]
 
     def _measured(self) -> tuple[Measured, ...]:
         quantity = self._quantity or _of_rate_unit(self._units)
@@ -326,9 +327,14 @@ class _Reader:
         limits = sorted(round(number * factor, 6) for number in self._numbers)
         if limits[0] < quantity.low or limits[-1] > quantity.high:
             return ()
+        if quantity.unit == "degrees" and not (self._units or self._is_limit()):
+            return ()  # "as in lead 3" is no axis of 3 degrees
         if quantity.unit == "degrees" and limits[-1] - limits[0] > _HALF_TURN_DEGREES:
             return ()  # "between -90 and 180" goes the other way round
         return tuple(self._compared(quantity, limits, lead) for lead in self._leads or (None,))
+
+    def _is_limit(self) -> bool:
+        return self._is_range or self._comparator not in _OPEN
 
     def _compared(self, quantity: Quantity, limits: list[float], lead: str | None) -> Measured:
         if self._is_range:

@@ -38,6 +38,7 @@ from ecg_core.conditions.question import AllOf, Comparator, Measured, Question
         ("QT-Zeit über 480 ms", "qt_interval", Comparator.ABOVE, 480),
         ("R-R interval longer than 1.5 s", "rr_interval", Comparator.ABOVE, 1500),
         ("P axis above 75 degrees", "p_axis", Comparator.ABOVE, 75),
+        ("resting heart rate above 110", "heart_rate", Comparator.ABOVE, 110),
         ("SDNN below 20 ms", "rr_sdnn", Comparator.BELOW, 20),
     ],
 )
@@ -79,6 +80,9 @@ def test_amplitude_is_read_in_each_lead_in_millivolts() -> None:
     [
         "AF",
         "PR 200 furlongs",
+        "axis 45",
+        "pattern as in lead 3",
+        "as of 45",
         "axis between -90 and 180 degrees",
         "ST elevation of 2 mm",
         "heart rate 5000",
