@@ -63,6 +63,7 @@ class _Words(BaseModel):
 
 _TOKEN = re.compile(r"\d{1,9}(?:[.,]\d{1,6})?|>=|<=|[<>=≥≤~≈%°/]|[^\W\d_]+\d{0,2}|[-–—−+]")
 _NUMBER = re.compile(r"\d{1,9}(?:[.,]\d{1,6})?")
+COMPARING = frozenset("<>≤≥")
 _DASHES = frozenset("-–—−")
 _SIGNS = _DASHES | {"+"}
 _HALF_TURN_DEGREES = 180
@@ -174,8 +175,12 @@ def holds_limit(text: str) -> bool:
     Or a quantity that is compared with another: "R larger than S in V1".
     """
     words = _words(text)
-    compared = (_before().at(words, place) for place in range(len(words)))
-    is_compared = any(found is not None and found[0] not in _OPEN for found in compared)
+    # "Over" and "under" alone are places as well.
+    is_compared = any(
+        _before().at(words, place) is not None
+        and (word in COMPARING or words[place + 1] in _language().ends_of_comparisons)
+        for place, word in enumerate(words[:-1])
+    )
     return (is_compared and _holds_name(words)) or _is_numbered(words)
 
 

@@ -31,6 +31,7 @@ from ecg_core.conditions.negation import (
     terms_after_prefix,
 )
 from ecg_core.conditions.quantities import (
+    COMPARING,
     asks_for_value,
     holds_limit,
     holds_number_of_quantity,
@@ -224,6 +225,8 @@ class QuestionReader:
         lexicon = self._lexicon
         if holds_negating_word(text) or any(map(lexicon.find, terms_after_prefix(text))):
             return None
+        if any(symbol in text for symbol in COMPARING):
+            return None  # "R > S in V1" is no slip in "rSr' in V1"
         near = {f.question: (f.corrected, notes) for f, notes in self._respelt(text)}
         near = near or {f.question: (f.corrected, []) for f in lexicon.nearest(text)}
         if len(near) > 1:

@@ -175,6 +175,7 @@ def test_what_an_ecg_does_not_say_is_not_answered(text: str) -> None:
         "T wave steeper than 2 mm in V3",
         "5 mV in the limb leads",
         "R wave in V1 larger than S wave in V1",
+        "R > S in V1",
         "heart rate above one hundred",
         "QTc of half a second",
         "PR interval of one large box",
