@@ -29,8 +29,12 @@ _CLAUSE_WORDS = frozenset(
     ]
 )
 _AND = frozenset({"and", "und"})
-_WAVES = frozenset({"p", "q", "r", "s", "t", "u", "st", "qs", "rs", "qr", "qrs"})
-SUM_WORDS = frozenset({"plus", "sum", "summe"})  # of two waves: no one wave is that tall
+WAVES = frozenset({"p", "q", "r", "s", "t", "u", "st", "qs", "rs", "qr", "qrs"})
+# Of two waves: no one wave is that tall.
+SUM_WORDS = frozenset(
+    {"plus", "+", "sum", "summe", "together", "combined", "added", "zusammen", "addiert"}
+    | {"somme", "suma", "somma", "soma", "ensemble", "juntos", "insieme", "samen"}
+)
 _OPENING = frozenset({"without", "ohne"})  # what follows is denied, what stands before is not
 _TOKEN = re.compile(
     r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['’]|\d|(?<=\w)[-–/](?=\w)|[^\W_])*|[<>=≥≤]+|[^\w\s]"
@@ -81,7 +85,7 @@ def _begins_wave(tokens: Sequence[str], place: int) -> bool:
         return False
     sides = [tokens[:place], tokens[place + 1 :]]
     return all(
-        any(t.lower() in _WAVES for t in side) and any(_is_lead(t.lower()) for t in side)
+        any(t.lower() in WAVES for t in side) and any(_is_lead(t.lower()) for t in side)
         for side in sides
     )
 

@@ -14,7 +14,7 @@ from importlib import resources
 from pydantic import BaseModel, ConfigDict
 
 from ecg_core.conditions.catalogue import ConditionKind
-from ecg_core.conditions.clauses import LEAD_WORDS, SUM_WORDS, clauses
+from ecg_core.conditions.clauses import LEAD_WORDS, SUM_WORDS, WAVES, clauses
 from ecg_core.conditions.frames import is_of_severity, is_qualifier, unframed
 from ecg_core.conditions.kinds import Piece
 from ecg_core.conditions.lexicon import Lexicon, folded_words
@@ -33,7 +33,7 @@ from ecg_core.conditions.question import (
     described,
     leaves,
 )
-from ecg_core.conditions.regions import FEATURES, region_words, signs_in_leads
+from ecg_core.conditions.regions import FEATURES, named_leads, region_words, signs_in_leads
 from ecg_core.conditions.scope import is_function_word
 from ecg_core.conditions.spelling import contradicts
 from ecg_core.conditions.terms import fold_characters
@@ -120,6 +120,7 @@ _DENYING = frozenset(
         "an early wide QRS complex",
     )
 )
+_DENY_WHAT_FOLLOWS = frozenset({"no", "without", "keine", "ohne"})
 _OPPOSED = Sign("ST segments and T waves opposite to the QRS complex")
 _ALL_OF_THEM = frozenset({"both", "all", "either", "these", "those", "them", "beide", "beides"})
 _REACH = 4  # words that a negation reaches
@@ -243,7 +244,30 @@ def _parts(clause: str, lexicon: Lexicon) -> Iterator[Weighted]:
     in_leads = tuple(_in_leads(clause))
     named = tuple(part for part in _named(clause, lexicon) if not in_leads or not _is_general(part))
     for part in dict.fromkeys((*in_leads, *named, *_in_words(clause))):
-        yield _weighted(part, weight, lexicon)
+        if not _is_of_other_leads(part, clause):
+            yield _weighted(part, weight, lexicon)
+
+
+def _is_of_other_leads(part: Question, clause: str) -> bool:
+    """Whether a part is a sign of other leads than all that the clause names."""
+    inner = part.part if isinstance(part, Not) else part
+    its_own = named_leads(inner.name) if isinstance(inner, Sign) else ()
+    named = named_leads(clause)
+    return bool(its_own and named) and not {*its_own} & {*named}
+
+
+def has_unread_leads(text: str, question: Described, lexicon: Lexicon) -> bool:
+    """Whether a text names leads of which nothing that was read of it speaks."""
+    said = {*named_leads(question.unread)}
+    for leaf in (leaf for each in question.parts for leaf in leaves(each.part)):
+        if isinstance(leaf, Measured):
+            said.add(leaf.lead or "")
+        elif isinstance(leaf, Sign):
+            said |= {*named_leads(leaf.name)}
+        elif isinstance(leaf, KnownCondition) and lexicon.catalogue.has(leaf.id):
+            condition = lexicon.catalogue.get(leaf.id)
+            said |= {*named_leads(". ".join((condition.description, *condition.all_wordings)))}
+    return not {*named_leads(text)} <= said
 
 
 def _weighted(part: Question, weight: float, lexicon: Lexicon) -> Weighted:
@@ -293,8 +317,16 @@ def _matching_lines(clause: str) -> Iterator[tuple[str, ...]]:
 
 
 def _all_begin_in(text: str, pieces: tuple[str, ...]) -> bool:
-    """Whether each piece begins at a word of the text."""
-    return all(f" {piece.lstrip()}" in text for piece in pieces)
+    """Whether each piece begins at a word of the text; what denies, before what it denies."""
+    begun = [f" {piece.lstrip()}" for piece in pieces]
+    if pieces[0].strip() not in _DENY_WHAT_FOLLOWS:
+        return all(piece in text for piece in begun)
+    start = text.find(begun[0])
+    places = [text.find(piece, start) for piece in begun[1:]]
+    if start < 0 or any(place < 0 for place in places):
+        return False
+    # "no QRS after the P wave" denies no P wave.
+    return not WAVES & set(text[start : max(places, default=start)].split())
 
 
 def _is_general(part: Question) -> bool:

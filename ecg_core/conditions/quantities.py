@@ -7,7 +7,7 @@ time grows with its length only.
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from types import MappingProxyType
 from typing import Annotated
@@ -53,6 +53,8 @@ class _Words(BaseModel):
     ends_of_comparisons: frozenset[str]
     number_words: frozenset[str]
     question_words: frozenset[str]
+    changing: frozenset[str]
+    atrial: frozenset[str]
     quantity: tuple[Quantity, ...]
     comparators: Mapping[Comparator, tuple[str, ...]]
     comparators_after: Mapping[Comparator, tuple[str, ...]]
@@ -74,6 +76,24 @@ _OPEN = (None, Comparator.ABOUT)
 _HYPHEN = re.compile(r"(?<=[^\W\d_])[-–](?=[^\W\d_])")  # "QT-Zeit", "R-R interval"
 _GLUED_UNIT = re.compile(r"(?<=\d)(?=[a-zµμ])")
 _LEADS = MappingProxyType({lead.lower(): lead for lead in LEADS})
+_IN = r"(?: (?:wave|zacke))?(?: (?:in|of))?(?: lead)? ?"
+_BOTH = " (?:together|combined|zusammen)"
+_WITH = r" ?(?P<joined>\+|plus|and|und) ?(?:the )?"
+
+
+def _sum_of(one: str, other: str) -> re.Pattern[str]:
+    """A sum of two waves, in either order, as it is written out."""
+    orders = (f"{one}{_WITH}{other}", f"{other}{_WITH.replace('joined', 'joined_so')}{one}")
+    said = "|".join(orders)
+    return re.compile(
+        rf"\b(?P<sum>(?:sum|summe) (?:of|aus|von) )?(?:the )?(?:{said})\b(?P<both>{_BOTH})?"
+    )
+
+
+_SUMS = (
+    ("sokolow lyon", _sum_of(f"s{_IN}v1", f"r{_IN}v[56](?:(?: or | oder | ?/ ?)v?6)?")),
+    ("cornell", _sum_of(f"r{_IN}avl", f"s{_IN}v3")),
+)
 
 
 @cache
@@ -203,7 +223,17 @@ def _unit_words() -> frozenset[str]:
 
 
 def _words(text: str) -> list[str]:
-    return _TOKEN.findall(_GLUED_UNIT.sub(" ", _HYPHEN.sub(" ", fold_characters(text))))
+    folded = _HYPHEN.sub(" ", fold_characters(text))
+    for name, written_out in _SUMS:
+        folded = written_out.sub(partial(_named_sum, name), folded)
+    return _TOKEN.findall(_GLUED_UNIT.sub(" ", folded))
+
+
+def _named_sum(name: str, found: re.Match[str]) -> str:
+    """The sum's name; two waves that are merely listed stay as they are."""
+    is_listed = (found["joined"] or found["joined_so"]) in ("and", "und")
+    is_sum = found["sum"] or found["both"] or not is_listed
+    return name if is_sum else found[0]
 
 
 class _Reader:
@@ -321,8 +351,10 @@ class _Reader:
         return found[1]
 
     def _measured(self) -> tuple[Measured, ...]:
-        quantity = self._quantity or _of_rate_unit(self._units)
+        quantity = self._counted() or self._quantity
         if not isinstance(quantity, Quantity) or not self._numbers or len(set(self._units)) > 1:
+            return ()
+        if not _language().changing.isdisjoint(self._words):
             return ()
         if quantity.per_lead != bool(self._leads):
             return ()
@@ -338,6 +370,15 @@ class _Reader:
             return ()  # "between -90 and 180" goes the other way round
         return tuple(self._compared(quantity, limits, lead) for lead in self._leads or (None,))
 
+    def _counted(self) -> Quantity | None:
+        """What has a number per minute: QRS complexes and nothing of the atria alone."""
+        rate = quantities()["heart_rate"]
+        unit = self._units[0] if self._units else ""
+        if not unit or unit not in rate.units or self._quantity not in (None, _qrs()):
+            return None
+        is_atrial = self._quantity is None and not _language().atrial.isdisjoint(self._words)
+        return None if is_atrial else rate
+
     def _is_limit(self) -> bool:
         return self._is_range or self._comparator not in _OPEN
 
@@ -351,7 +392,5 @@ class _Reader:
         return Measured(quantity.id, comparator, limits[0], quantity.unit, lead)
 
 
-def _of_rate_unit(units: Sequence[str]) -> Quantity | None:
-    """Beats per minute are said of one quantity only."""
-    rate = quantities()["heart_rate"]
-    return rate if units and units[0] in rate.units and units[0] else None
+def _qrs() -> Quantity:
+    return quantities()["qrs_duration"]

@@ -11,7 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ecg_core.conditions.clauses import pieces
-from ecg_core.conditions.descriptions import Description, read_description, read_piece
+from ecg_core.conditions.descriptions import (
+    Description,
+    has_unread_leads,
+    read_description,
+    read_piece,
+)
 from ecg_core.conditions.frames import (
     Qualifier,
     is_of_severity,
@@ -53,6 +58,7 @@ from ecg_core.conditions.refusals import (
     refuse_set_against,
     refuse_without_limit,
 )
+from ecg_core.conditions.regions import named_leads
 from ecg_core.conditions.scope import (
     EcgVocabulary,
     asks_for_more_than_an_ecg,
@@ -229,6 +235,9 @@ class QuestionReader:
             return None  # "R > S in V1" is no slip in "rSr' in V1"
         near = {f.question: (f.corrected, notes) for f, notes in self._respelt(text)}
         near = near or {f.question: (f.corrected, []) for f in lexicon.nearest(text)}
+        # "in I" is no slip in "in II".
+        leads = {*named_leads(text)}
+        near = {q: found for q, found in near.items() if {*named_leads(found[0] or "")} == leads}
         if len(near) > 1:
             refuse_ambiguous(", ".join(term for term, _ in near.values() if term))
         for question, (corrected, dropped) in near.items():
@@ -324,6 +333,8 @@ class QuestionReader:
             notes.append(_not_read(_QUALIFIERS[Qualifier.SEVERITY]))
         if read.has_unread_number:
             notes.append(_not_read("a number"))
+        if has_unread_leads(text, read.question, self._lexicon):
+            notes.append(_not_read("in which leads it is"))
         if read.question.unread:
             notes.append(_not_read("a part of the description, which counts by its embedding"))
         elif len(read.question.parts) == 1:

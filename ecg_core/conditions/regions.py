@@ -24,7 +24,20 @@ FEATURES = (
         "ST elevation in two or more leads",
         frozenset({"st"}),
         frozenset(
-            ["elevation", "elevated", "raised", "hebung", "streckenhebung", "gehoben", "elevations"]
+            [
+                "elevation",
+                "elevated",
+                "raised",
+                "hebung",
+                "streckenhebung",
+                "gehoben",
+                "elevations",
+                "elevacion",
+                "elevatie",
+                "sopraslivellamento",
+                "supradesnivelamento",
+                "sus",
+            ]
         ),
     ),
     Feature(
@@ -43,6 +56,11 @@ FEATURES = (
                 "sagging",
                 "scooped",
                 "lowered",
+                "descenso",
+                "depressie",
+                "sottoslivellamento",
+                "infradesnivelamento",
+                "sous",
             ]
         ),
     ),
@@ -64,6 +82,20 @@ FEATURES = (
                 "invertiert",
                 "invertierte",
                 "upside",
+                "flipped",
+                "turned",
+                "downward",
+                "downwards",
+                "umgekehrt",
+                "umgekehrte",
+                "inversees",
+                "negatives",
+                "negativas",
+                "negativa",
+                "negatieve",
+                "invertida",
+                "invertidas",
+                "invertite",
             ]
         ),
     ),
@@ -150,15 +182,20 @@ def region_words() -> frozenset[str]:
 
 def leads_in(text: str) -> tuple[str, ...]:
     """The leads that a text names: singly, as a chest range ("V1-V4"), or as a region."""
+    if found := named_leads(text):
+        return found
+    joined = " ".join(_TOKEN.findall(fold_characters(text)))
+    return next((leads for name, leads in _REGIONS.items() if name in joined), ())
+
+
+def named_leads(text: str) -> tuple[str, ...]:
+    """The leads that a text names singly or as a chest range."""
     tokens = _TOKEN.findall(fold_characters(text))
     found: dict[str, None] = {}
     for place, token in enumerate(tokens):
         if token in _LEADS and not (tokens[place] == "i" and _is_pronoun(tokens, place)):
             found.update(dict.fromkeys(_range_or_lead(tokens, place)))
-    if found:
-        return tuple(found)
-    joined = " ".join(tokens)
-    return next((leads for name, leads in _REGIONS.items() if name in joined), ())
+    return tuple(found)
 
 
 def signs_in_leads(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
@@ -174,7 +211,7 @@ def signs_in_leads(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
         near = [
             place
             for place in places
-            if any(word in feature.words for word in words[max(0, place - 4) : place + 5])
+            if any(word in feature.words for word in words[max(0, place - 5) : place + 5])
         ]
         names = _names(feature, leads) if near else ()
         if names:

@@ -56,6 +56,7 @@ _OPPOSITES: tuple[tuple[str, ...], ...] = (
     ("bigemin", "trigemin", "quadrigemin"),
     ("kalem", "calcem", "natrem", "magnes"),
     ("aemi", "anemi"),
+    ("natural", "own", "paced"),  # a pacemaker of one's own is no device
 )
 _LEAST_LETTERS = 6  # shorter terms lie too close to one another
 _LETTERS_FOR_TWO = 13  # from this length on two mistakes are read

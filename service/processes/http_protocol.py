@@ -29,8 +29,9 @@ _LINGER_BYTES = 1024 * 1024
 _FREE_PIECES = 16_384
 _FREE_PIECES_REFUSED = 1024
 _BYTES_A_PIECE = 256
-# Beyond so many pieces they are lines: a line of twelve leads has more bytes than this.
-_FREE_CRUMBS = 1024
+# Beyond so many pieces they are lines: a line of twelve leads has more bytes than this. So few, for
+# who is refused comes again at once.
+_FREE_CRUMBS = 128
 _LARGEST_CRUMB_BYTES = 16
 # Places beyond the bound for whoever asks whether the process is well.
 _PLACES_FOR_HEALTH = 16

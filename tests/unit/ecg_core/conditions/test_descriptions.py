@@ -1,6 +1,7 @@
 """Descriptions and honest sentences: which signs are read in them, and which are not."""
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +18,11 @@ from ecg_core.conditions.question import (
     Sign,
     leaves,
 )
+from ecg_core.conditions.regions import named_leads
 from ecg_core.errors import FaultCode, InvalidQuery
-from tests.support.questions import CATALOGUE, question_of, refused
+from ecg_core.leads import LEADS
+from ecg_core.signs import SIGNS
+from tests.support.questions import CATALOGUE, READER, question_of, refused
 
 
 @pytest.mark.parametrize(
@@ -74,10 +78,57 @@ def test_signs_of_a_description(text: str, said: Sign | None, unsaid: Sign | Non
 
 @pytest.mark.parametrize(
     "text",
-    ["S in V1 plus R in V5 above 3.5 mV", "sum of S in V1 and R in V5 over 3.5 mV"],
+    [
+        "R in V5 + R in V6 above 3 mV",
+        "S in V2 + R in V5 > 35 mm",
+        "S in V1 and R in V3 together over 3 mV",
+        "deep S in V2, R in I and S in III combined above 2.5 mV",
+    ],
 )
 def test_a_limit_of_a_sum_is_no_limit_of_one_wave(text: str) -> None:
     assert not any(isinstance(leaf, Measured) for leaf in leaves(question_of(text)))
+
+
+@pytest.mark.parametrize(
+    ("text", "quantity"),
+    [
+        ("S in V1 plus R in V5 above 3.5 mV", "sokolow_lyon"),
+        ("sum of S in V1 and R in V5 over 35 mm", "sokolow_lyon"),
+        ("SV1 + RV6 > 3.5 mV", "sokolow_lyon"),
+        ("S wave of V1 and R wave of V5 together more than 35 mm", "sokolow_lyon"),
+        ("R-Zacke in V5/V6 plus S-Zacke in V1 über 3,5 mV", "sokolow_lyon"),
+        ("R in aVL plus S in V3 above 35 mm", "cornell_voltage"),
+        ("SV3 + RaVL > 3.5 mV", "cornell_voltage"),
+    ],
+)
+def test_a_sum_that_is_measured_is_read_however_it_is_written(text: str, quantity: str) -> None:
+    assert question_of(text) == Measured(quantity, Comparator.ABOVE, 3.5, "mV")
+
+
+def test_a_sign_is_not_read_of_leads_that_it_is_not_seen_in() -> None:
+    for sign in (sign for sign in SIGNS if not set(",(") & set(sign.name)):
+        its_own = named_leads(sign.name)
+        for lead in (lead for lead in LEADS if its_own and lead not in its_own):
+            moved = sign.name
+            for own in its_own:
+                moved = re.sub(rf"\b{own}\b", lead, moved)
+            with contextlib.suppress(InvalidQuery):
+                read = {leaf for leaf in leaves(question_of(moved)) if isinstance(leaf, Sign)}
+                of_others = {leaf.name for leaf in read if lead not in named_leads(leaf.name)}
+                assert not {name for name in of_others if named_leads(name)}, moved
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PVCs in V1",
+        "ST segment 1 mm below the baseline in V4 to V6",
+        "notched QRS in V2 and V3",
+    ],
+)
+def test_leads_that_are_not_read_are_noted(text: str) -> None:
+    notes = READER.read(text).notes
+    assert "not read: in which leads it is" in [note.detail for note in notes]
 
 
 def test_an_axis_beyond_a_negative_limit_lies_farther_from_zero() -> None:
