@@ -1,13 +1,18 @@
 """What texts name: conditions, signs, codes and opposites; spelt right, or nearly."""
 
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
+from importlib import resources
 from types import MappingProxyType
 from typing import NamedTuple
 
+from pydantic import BaseModel, ConfigDict
+
 from ecg_core.conditions.catalogue import Catalogue, Condition
 from ecg_core.conditions.phrases import Phrases
+from ecg_core.conditions.quantities import read_measurement
 from ecg_core.conditions.question import KnownCondition, Question, Sign, denied
 from ecg_core.conditions.scope import (
     EcgVocabulary,
@@ -20,6 +25,7 @@ from ecg_core.conditions.terms import fold_characters, normalise_term
 
 _SNOMED = re.compile(r"(?:snomed(?: ?ct)?[ :]*|sct[ :]*)?(\d{6,18})", re.IGNORECASE)
 _ICD10 = re.compile(r"(?:icd-?10(?:-cm)?[ :]*)?([a-z]\d{2}(?:\.\d{1,3})?)", re.IGNORECASE)
+_HYPHENS = re.compile(r"[-–./]")
 _LONGEST_IN_TEXT = 10  # words
 
 Find = Callable[[str], str | None]
@@ -35,6 +41,27 @@ class Found(NamedTuple):
 
     question: Question
     corrected: str | None = None
+
+
+class _Saying(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    means: str
+    is_denied: bool = False
+    texts: tuple[str, ...]
+
+
+class _Sayings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    saying: tuple[_Saying, ...]
+
+
+@cache
+def _sayings() -> Mapping[str, _Saying]:
+    file = resources.files(__package__).joinpath("language", "sayings.toml")
+    sayings = _Sayings.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))).saying
+    return MappingProxyType({text: saying for saying in sayings for text in saying.texts})
 
 
 class Lexicon:
@@ -75,7 +102,7 @@ class Lexicon:
         if sign is not None:
             return Found(sign)
         coded = self._by_code(text.strip())
-        return None if coded is None else Found(KnownCondition(coded.id))
+        return self._said(text) if coded is None else Found(KnownCondition(coded.id))
 
     def ambiguous(self, text: str) -> tuple[Condition, ...]:
         """The conditions that a term may mean."""
@@ -91,7 +118,9 @@ class Lexicon:
     def respelt(self, text: str) -> Iterator[str]:
         """The text with unknown words as the words of the lexicon that lie near them."""
         spaced = fold_characters(text).replace("-", " ")
-        return respelt(spaced, self._spelling_words, self.knows_word)
+        return respelt(
+            spaced, self._spelling_words, lambda w: self.knows_word(w) or is_plain_word(w)
+        )
 
     def may_be_misspelt(self, text: str) -> bool:
         """Whether all words of the text are known but one, which lies near a known one."""
@@ -154,6 +183,19 @@ class Lexicon:
         for wordings in self._sign_wordings:
             for wording in wordings:
                 yield wording, Sign(wordings[0])
+
+    def _said(self, text: str) -> Found | None:
+        """What a saying means: `language/sayings.toml`."""
+        saying = _sayings().get(" ".join(_HYPHENS.sub(" ", fold_characters(text)).split()))
+        if saying is None:
+            return None
+        question = read_measurement(saying.means)
+        if question is None:
+            found = self.find(saying.means)
+            if found is None:
+                raise LookupError(saying.means)
+            question = found.question
+        return Found(denied(question) if saying.is_denied else question)
 
     def _by_code(self, text: str) -> Condition | None:
         by_scp = self.catalogue.by_scp(text.removeprefix("SCP").strip(" :"))

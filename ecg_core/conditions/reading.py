@@ -24,7 +24,12 @@ from ecg_core.conditions.frames import (
     unframed,
     unqualified,
 )
-from ecg_core.conditions.joined import SeveralConditions, contradicts_itself, read_joined
+from ecg_core.conditions.joined import (
+    SeveralConditions,
+    UnclearJoints,
+    contradicts_itself,
+    read_joined,
+)
 from ecg_core.conditions.kinds import Piece, read_kinds
 from ecg_core.conditions.lexicon import Found, Lexicon, folded_words
 from ecg_core.conditions.negation import (
@@ -44,11 +49,14 @@ from ecg_core.conditions.quantities import (
 )
 from ecg_core.conditions.queries import UNCLEAR_NEGATION, text_faults, understand_query
 from ecg_core.conditions.question import (
+    AnyOf,
     KnownCondition,
     Not,
     NotAnswerable,
     Question,
     UnanswerableReason,
+    any_of,
+    children,
     denied,
     described,
 )
@@ -56,6 +64,7 @@ from ecg_core.conditions.refusals import (
     refuse_ambiguous,
     refuse_array,
     refuse_set_against,
+    refuse_unclear_joints,
     refuse_without_limit,
 )
 from ecg_core.conditions.regions import named_leads
@@ -65,7 +74,8 @@ from ecg_core.conditions.scope import (
     is_function_word,
     names_other_things,
 )
-from ecg_core.conditions.spelling import contradicts
+from ecg_core.conditions.shorthand import written_out
+from ecg_core.conditions.spelling import contradicts, is_slip
 from ecg_core.conditions.terms import fold_characters
 from ecg_core.errors import FaultCode, InvalidQuery
 
@@ -91,6 +101,7 @@ class Note:
 _ANY_OF_LIST = Note(
     NoteCode.NOT_READ, "not read: whether all of the list are meant; any of them is asked for"
 )
+_LONGEST_ABBREVIATION = 8  # letters
 _SHORT = 3  # letters of an abbreviation that is also a word of some language
 
 
@@ -147,11 +158,13 @@ class QuestionReader:
         asked = unicodedata.normalize("NFC", trimmed)
         if read_measurement(asked) is None and holds_negating_symbol(asked):
             raise InvalidQuery([UNCLEAR_NEGATION])
-        forms = tuple(dict.fromkeys(_forms(asked)))
+        forms = tuple(dict.fromkeys(_forms(written_out(asked))))
         if not names_something(forms[-1]):
             detail = "The query names no condition; ask for one by name."
             raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
-        question, notes = self._question(forms)
+        # "Z. n. Infarkt" is a name.
+        listed = self._lexicon.find(asked)
+        question, notes = self._question((asked,) if listed else forms)
         if contradicts_itself(question, self._exclusive):
             detail = "The parts of the query exclude one another; ask for each by itself."
             raise InvalidQuery.of(FaultCode.QUERY_CONTRADICTORY, detail)
@@ -171,7 +184,9 @@ class QuestionReader:
             if not kinds.is_whole:
                 notes.append(_not_read("a part of the list"))
             return kinds.question, notes
-        joined = self._joined(barest, notes)
+        # "no signs of LVH or RVH"
+        inner = undenied(barest)
+        joined = self._joined(barest if inner is None else f"no {inner}", notes)
         if joined is not None:
             return joined, notes
         return self._denial_or_description(forms, notes), notes
@@ -231,13 +246,11 @@ class QuestionReader:
         lexicon = self._lexicon
         if holds_negating_word(text) or any(map(lexicon.find, terms_after_prefix(text))):
             return None
-        if any(symbol in text for symbol in COMPARING):
+        if any(symbol in text for symbol in COMPARING) or _is_abbreviation(text):
             return None  # "R > S in V1" is no slip in "rSr' in V1"
         near = {f.question: (f.corrected, notes) for f, notes in self._respelt(text)}
         near = near or {f.question: (f.corrected, []) for f in lexicon.nearest(text)}
-        # "in I" is no slip in "in II".
-        leads = {*named_leads(text)}
-        near = {q: found for q, found in near.items() if {*named_leads(found[0] or "")} == leads}
+        near = {q: found for q, found in near.items() if _may_be_slip(text, found[0] or "")}
         if len(near) > 1:
             refuse_ambiguous(", ".join(term for term, _ in near.values() if term))
         for question, (corrected, dropped) in near.items():
@@ -266,18 +279,23 @@ class QuestionReader:
                 ambiguous.append(error)
                 return NotAnswerable(UnanswerableReason.NOT_UNDERSTOOD)
 
+        def describe(piece: str) -> Question | None:
+            return read(piece) or self._described_whole(piece)
+
         written = len(notes)
         try:
-            question = read_joined(text, read)
+            question = read_joined(text, read, describe)
         except SeveralConditions:
             detail = "The query lists several conditions; ask for each in a query of its own."
             raise InvalidQuery.of(FaultCode.SEVERAL_CONDITIONS, detail) from None
+        except UnclearJoints:
+            refuse_unclear_joints()
         if question is None:
             del notes[written:]
-        elif ambiguous:
+        elif ambiguous and isinstance(question, NotAnswerable):
             raise ambiguous[0]  # every other part is clear
         elif undenied(text) is not None:
-            raise InvalidQuery([UNCLEAR_NEGATION])  # "no AF and LBBB": how far does "no" reach?
+            return _denied_at_once(question)
         return question
 
     def _part(self, text: str, notes: list[Note]) -> Question | None:
@@ -285,6 +303,15 @@ class QuestionReader:
         if named is None and names_other_things(text):
             return NotAnswerable(UnanswerableReason.NOT_A_FINDING)
         return named
+
+    def _described_whole(self, text: str) -> Question | None:
+        """What a text describes, if it is one thing and nothing is left of it."""
+        read = read_description(text, self._lexicon)
+        parts, unread = read.question.parts, read.question.unread
+        if len(parts) != 1 or unread or read.has_unread_negation or read.has_unread_number:
+            return None
+        has_leads = has_unread_leads(text, read.question, self._lexicon)
+        return None if has_leads else parts[0].part
 
     def _denial_or_description(self, forms: tuple[str, ...], notes: list[Note]) -> Question:
         barest = forms[-1]
@@ -369,6 +396,29 @@ class QuestionReader:
         return None
 
 
+def _denied_at_once(question: Question) -> Question:
+    """What a text denies that opens with "no" and joins several.
+
+    Raises:
+        InvalidQuery: "No AF and LBBB": how far does "no" reach?
+    """
+    parts = children(question)
+    plain = [part.part if isinstance(part, Not) else part for part in parts]
+    denials = len(parts) - sum(part in parts for part in plain)
+    if denials == len(parts):
+        return question
+    if isinstance(question, AnyOf) and denials == 1:
+        return denied(any_of(plain))  # "no AF or flutter"
+    raise InvalidQuery([UNCLEAR_NEGATION])
+
+
+def _may_be_slip(text: str, corrected: str) -> bool:
+    """Whether a text may be a slip in another: in as many words, of the same leads."""
+    words, others = (frozenset(folded_words(each)) for each in (text, corrected))
+    # "in I" is no slip in "in II".
+    return is_slip(words, others) and {*named_leads(text)} == {*named_leads(corrected)}
+
+
 def _first(questions: Iterable[Question | None]) -> Question | None:
     return next((question for question in questions if question is not None), None)
 
@@ -385,6 +435,11 @@ def _forms(text: str) -> Iterator[str]:
         yield plain
     barest = plain
     yield from unframed(barest)
+
+
+def _is_abbreviation(text: str) -> bool:
+    """Whether a text is an abbreviation: another letter makes it another one."""
+    return text.isupper() and text.isalnum() and len(text) <= _LONGEST_ABBREVIATION
 
 
 def _not_read(what: str) -> Note:

@@ -35,6 +35,12 @@ def refuse_array(text: str) -> None:
         raise InvalidQuery.of(FaultCode.SEVERAL_CONDITIONS, detail)
 
 
+def refuse_unclear_joints() -> NoReturn:
+    """Refuse "AF or flutter, with LBBB" and "sinus rhythm without LBBB and RBBB"."""
+    detail = "It is unclear which parts of the query belong together; ask for each by itself."
+    raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
+
+
 def refuse_without_limit() -> NoReturn:
     """Refuse "QTc" and "how long is the QT interval": which of its values would be found?"""
     detail = (

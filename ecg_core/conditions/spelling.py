@@ -56,6 +56,7 @@ _OPPOSITES: tuple[tuple[str, ...], ...] = (
     ("bigemin", "trigemin", "quadrigemin"),
     ("kalem", "calcem", "natrem", "magnes"),
     ("aemi", "anemi"),
+    ("good", "poor"),
     ("natural", "own", "paced"),  # a pacemaker of one's own is no device
 )
 _LEAST_LETTERS = 6  # shorter terms lie too close to one another
@@ -63,6 +64,9 @@ _LETTERS_FOR_TWO = 13  # from this length on two mistakes are read
 _LEAST_LETTERS_OF_WORD, _LETTERS_OF_WORD_FOR_TWO = 4, 10
 _MOST_UNKNOWN = 3  # words
 _MOST_RESPELT = 16
+_SHORT = 3  # letters
+_NUMERALS = frozenset(("i", "ii", "iii", "1", "2", "3"))  # each has its own rules
+_DENYING_PREFIXES = frozenset(("un", "in", "im", "ir", "il", "a", "an", "ab", "non", "on", "dis"))
 
 
 class Near(NamedTuple, Generic[Meaning]):
@@ -142,9 +146,44 @@ def _near_words(word: str, known: frozenset[str]) -> list[str]:
     return [] if is_open else nearest[:_MOST_RESPELT]
 
 
+def is_slip(words: frozenset[str], corrected: frozenset[str]) -> bool:
+    """Whether words may be a slip in others: no short word is lost, added or changed by it.
+
+    One letter is a wave or a number, two or three are an abbreviation: "inverted P waves" is no
+    slip in "inverted T waves", and of "SR + LBBB" not one half may go. Nor is a word without its
+    prefix of denial a slip: "regelmäßig" is the opposite of "unregelmäßig".
+
+    Args:
+        words: Of what was written, folded.
+        corrected: Of what it may be a slip in.
+    """
+    lost, added = words - corrected, corrected - words
+    for some, others in ((lost, corrected), (added, words)):
+        short = (word for word in some if len(word) <= _SHORT and word not in _NUMERALS)
+        # "bund le" may be two halves of one word.
+        if not all(_is_half(word, others) for word in short):
+            return False
+    pairs = ((one, other) for one in lost for other in added)
+    return not any(_differ_in_denial(one, other) for one, other in pairs)
+
+
+def _is_half(word: str, others: frozenset[str]) -> bool:
+    return len(word) > 1 and any(len(each) > _SHORT + 1 and word in each for each in others)
+
+
+def _differ_in_denial(one: str, other: str) -> bool:
+    longer, shorter = sorted((one, other), key=len, reverse=True)
+    return longer.endswith(shorter) and longer.removesuffix(shorter) in _DENYING_PREFIXES
+
+
 def contradicts(one: str, other: str) -> bool:
     """Whether two terms hold words that differ in meaning ("left" and "right")."""
     return any(_held(one, words) != _held(other, words) for words in _held_by(one, other))
+
+
+def says_opposites(text: str) -> bool:
+    """Whether a folded text holds two words of which one never stands for the other."""
+    return any(len(_held(text, words)) > 1 for words in _OPPOSITES)
 
 
 def _held_by(one: str, other: str) -> list[tuple[str, ...]]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ecg_core.conditions import Condition
 from ecg_core.conditions.question import (
+    AllOf,
     Comparator,
     Described,
     KnownCondition,
@@ -68,10 +69,7 @@ def test_word_of_any_sentence_names_nothing_in_it(text: str) -> None:
 )
 def test_signs_of_a_description(text: str, said: Sign | None, unsaid: Sign | None) -> None:
     question = question_of(text)
-    asked = {
-        each.part.part if isinstance(each.part, Not) else each.part
-        for each in (question.parts if isinstance(question, Described) else ())
-    }
+    asked = set(leaves(question))
     assert said is None or said in asked
     assert unsaid not in asked
 
@@ -202,6 +200,8 @@ def test_what_is_denied_in_passing_is_never_asked_for(denial: str, condition: Co
     with contextlib.suppress(InvalidQuery):
         question = question_of(denial.format(condition.name))
         parts = [p.part for p in question.parts] if isinstance(question, Described) else [question]
+        if isinstance(question, AllOf):  # neither one nor the other
+            parts = list(question.parts)
         assert parts
         assert all(isinstance(part, Not | NotAnswerable) for part in parts)
 
@@ -214,8 +214,15 @@ def test_what_is_denied_in_passing_is_never_asked_for(denial: str, condition: Co
         "neither right nor left axis deviation",
     ],
 )
-def test_a_denial_of_both_sides_is_no_question_for_one(text: str) -> None:
-    assert refused(text) is FaultCode.QUERY_NEGATION_UNCLEAR
+def test_a_denial_of_both_sides_denies_both(text: str) -> None:
+    question = question_of(text)
+    assert isinstance(question, AllOf)
+    sides = {part.part.id for part in question.parts if isinstance(part, Not)}
+    assert len(sides) == 2
+    assert {side.partition("left")[1] or side.partition("right")[1] for side in sides} == {
+        "left",
+        "right",
+    }
 
 
 @pytest.mark.parametrize("text", ["no artery disease", "without artery disease"])
