@@ -19,7 +19,12 @@ from ecg_core.conditions.frames import is_of_severity, is_qualifier, unframed
 from ecg_core.conditions.kinds import Piece
 from ecg_core.conditions.lexicon import Lexicon, folded_words
 from ecg_core.conditions.negation import holds_negating_word
-from ecg_core.conditions.quantities import holds_number_of_quantity, is_unit, read_measurement
+from ecg_core.conditions.quantities import (
+    holds_number_of_quantity,
+    is_number_word,
+    is_unit,
+    read_measurement,
+)
 from ecg_core.conditions.question import (
     Described,
     KnownCondition,
@@ -104,6 +109,13 @@ _NEGATIONS = frozenset(
         "fehlend",
     ]
 )
+_LOOSELY = frozenset(["like", "near", "nearly", "almost", "quasi", "beinahe", "artig"])
+# Words of everyday that are abbreviations in capitals: "als VHF zu werten" asks for no ALS.
+_EVERYDAY = re.compile(
+    r"\b(?:als|es|fa|ear|pat)\b"
+    r"|\bmi(?= (?:coraz|ritmo|pulso|pecho|marido|mujer|padre|madre|hij|espos|abuel|ecg|electro))"
+)
+_OF_A_GRADE = re.compile(r"\b(?:block|mobitz|bav|avb|type?|grade?|degree)\s+i{1,3}\b")
 _GENERAL = frozenset(
     {"st-elevation", "st-depression", "inverted-t-waves", "low-amplitude-t-waves"}
     | {"q-waves-present", "abnormal-q-wave"}
@@ -241,8 +253,13 @@ def _parts(clause: str, lexicon: Lexicon) -> Iterator[Weighted]:
         measured = read_measurement(clause, lenient=True)
     if measured is not None:
         yield Weighted(measured, weight)
-    in_leads = tuple(_in_leads(clause))
-    named = tuple(part for part in _named(clause, lexicon) if not in_leads or not _is_general(part))
+    limits_leads = measured is not None and any(
+        isinstance(leaf, Measured) and leaf.lead for leaf in leaves(measured)
+    )
+    # What has a limit in leads is not asked for again without it.
+    in_leads = () if limits_leads else tuple(_in_leads(clause))
+    has_leads = limits_leads or bool(in_leads)
+    named = tuple(p for p in _named(clause, lexicon) if not has_leads or not _is_general(p))
     for part in dict.fromkeys((*in_leads, *named, *_in_words(clause))):
         if not _is_of_other_leads(part, clause):
             yield _weighted(part, weight, lexicon)
@@ -265,9 +282,8 @@ def has_unread_leads(text: str, question: Described, lexicon: Lexicon) -> bool:
         elif isinstance(leaf, Sign):
             said |= {*named_leads(leaf.name)}
         elif isinstance(leaf, KnownCondition) and lexicon.catalogue.has(leaf.id):
-            condition = lexicon.catalogue.get(leaf.id)
-            said |= {*named_leads(". ".join((condition.description, *condition.all_wordings)))}
-    return not {*named_leads(text)} <= said
+            said |= {*named_leads(". ".join(lexicon.catalogue.get(leaf.id).all_wordings))}
+    return not {*named_leads(_OF_A_GRADE.sub(" ", fold_characters(text)))} <= said
 
 
 def _weighted(part: Question, weight: float, lexicon: Lexicon) -> Weighted:
@@ -288,6 +304,7 @@ def _unread_words(clause: str, lexicon: Lexicon, found: Sequence[Weighted]) -> I
         return
     words = folded_words(clause)
     has_measurement = any(isinstance(leaf, Measured) for p in found for leaf in leaves(p.part))
+    has_denial = any(isinstance(p.part, Not) for p in found)
     said = {word for line in _matching_lines(clause) for piece in line for word in piece.split()}
     states_feature = any(True for _ in signs_in_leads(clause))
     feature_words = {word for f in FEATURES for word in (*f.wave, *f.words) if states_feature}
@@ -304,8 +321,14 @@ def _unread_words(clause: str, lexicon: Lexicon, found: Sequence[Weighted]) -> I
         is_said = any(word.startswith(piece) for piece in said) or word in feature_words
         is_number = any(c.isdigit() for c in word) and word not in LEAD_WORDS
         is_of_number = has_measurement and (is_number or is_unit(word))
-        is_small = len(word) < 2 or word in LEAD_WORDS or is_function_word(word)
+        is_small = word in WAVES or word in LEAD_WORDS or is_function_word(word)
         is_small = (is_small and not is_qualifier(word)) or is_of_severity(word)
+        is_small |= has_denial and word in _NEGATIONS
+        # "Two PVCs", "RBBB-like": what is named is not what is asked.
+        counts = is_number_word(word) and lexicon.phrases.at(words, place) is not None
+        if counts or word in _LOOSELY:
+            yield word
+            continue
         if not is_of_number and (is_number or not (is_said or is_small)):
             yield word
 
@@ -347,7 +370,7 @@ def _in_leads(clause: str) -> Iterator[Question]:
 
 def _named(clause: str, lexicon: Lexicon) -> Iterator[Question]:
     """The conditions and signs that a clause names, the longest wording at each word."""
-    words = folded_words(clause)
+    words = folded_words(_EVERYDAY.sub(" ", clause))
     place = 0
     while place < len(words):
         found = lexicon.phrases.at(words, place)

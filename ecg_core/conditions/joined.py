@@ -10,6 +10,7 @@ from enum import Enum, auto
 from ecg_core.conditions.frames import undenied
 from ecg_core.conditions.quantities import quantities, read_measurement
 from ecg_core.conditions.question import (
+    AnyOf,
     Comparator,
     KnownCondition,
     Measured,
@@ -45,6 +46,7 @@ _WORDS = {
     _Joint.OF: "of",
     _Joint.WITHOUT: "without ohne sans sin senza zonder sem",
 }
+_BINDING = frozenset({_Joint.AND, _Joint.WITHOUT})
 _JOINTS = {word: joint for joint, words in _WORDS.items() for word in words.split()}
 # In front of several findings, and what the marks of a list stand for then.
 _OPENINGS = {
@@ -84,8 +86,12 @@ def read_joined(text: str, read: Read, describe: Read) -> Question | None:
         UnclearJoints: It joins them by "and" and by "or" in a way that is not read.
     """
     for pieces, joints in _cuts(text):
-        are_choices = _Joint.OR in joints and {*joints} <= {_Joint.OR, _Joint.LIST}
+        are_choices = {_Joint.OR, _Joint.OF} & {*joints} and not _BINDING & {*joints}
         parts = _parts(pieces, joints, describe if are_choices else read)
+        if parts is not None and _Joint.OF in joints:
+            if any(isinstance(part, Measured) for part in parts):
+                continue  # "a deviation of more than 30 degrees"
+            joints = [_Joint.OR if joint is _Joint.OF else joint for joint in joints]
         if parts is not None:
             is_mixed = len({*joints} - {_Joint.LIST}) > 1
             if is_mixed and _Joint.OR in joints and _GROUPED.search(text):
@@ -140,8 +146,7 @@ def _cut(words: Sequence[str], kinds: set[_Joint]) -> tuple[list[str], list[_Joi
         else:
             # ", and" and "and also" are one joint: what is said last counts.
             joints[-1] = joint
-    meant = [_Joint.OR if joint is _Joint.OF else joint for joint in joints]
-    return [" ".join(piece) for piece in pieces], meant
+    return [" ".join(piece) for piece in pieces], joints
 
 
 def _parts(pieces: Sequence[str], joints: Sequence[_Joint], read: Read) -> list[Question] | None:
@@ -268,7 +273,7 @@ def contradicts_itself(question: Question, exclusive: frozenset[tuple[str, str]]
     parts = children(question)
     if any(contradicts_itself(part, exclusive) for part in parts):
         return True
-    if type(question).__name__ != "AllOf":
+    if isinstance(question, AnyOf):
         return False
     asked = set(parts)
     if any(isinstance(part, Not) and part.part in asked for part in parts):

@@ -184,6 +184,11 @@ class Lexicon:
             for wording in wordings:
                 yield wording, Sign(wordings[0])
 
+    def is_code(self, text: str) -> bool:
+        """Whether a text is a code of SNOMED CT or ICD-10, known or not."""
+        stripped = text.strip()
+        return any(code.fullmatch(stripped) for code in (_SNOMED, _ICD10))
+
     def _said(self, text: str) -> Found | None:
         """What a saying means: `language/sayings.toml`."""
         saying = _sayings().get(" ".join(_HYPHENS.sub(" ", fold_characters(text)).split()))

@@ -59,7 +59,7 @@ _DOUBT_AFTER = _pattern(
 )
 # In a clinic "rule out X" and "zum Ausschluss von X" ask whether X is there: they ask for X.
 _RULE_OUT = _pattern(
-    rf"""^(?:(?:to\s)?rule[\s-]out|r\s?/\s?o|zum\sausschluss(?:\s(?:von|eine[rs]|de[rs]))?|z\.\s?a\.)
+    rf"""^(?:(?:to\s)?(?:rule[\s-]out|exclude)|r\s?/\s?o|zum\sausschluss(?:\s(?:von|eine[rs]|de[rs]))?|z\.\s?a\.)
     {_SPACE}(?=\S)"""
 )
 _EDGES = " \t\u00a0?!.,;:\"'“”„‚‘’«»"
@@ -148,6 +148,13 @@ _NEGATING_SYMBOL = re.compile(
     |[=:]\s*+(?:0(?![.,\d])|n\b|f\b)""",
     re.VERBOSE | re.IGNORECASE,
 )
+# "Cannot be excluded", in the languages whose "no" is read as a denial of what follows.
+_DENIED_DENIAL = re.compile(
+    r"""\b(?:no\ (?:se\ )?(?:pued\w+\ )?(?:descart\w+|exclu\w+)
+    |ne\ peu\w*\ (?:pas\ )?(?:etre\ )?exclu\w*|non\ (?:si\ )?(?:puo|possono)\ (?:essere\ )?esclu\w+
+    |nao\ (?:se\ )?(?:pode\w*\ )?(?:exclu\w+|descart\w+)|niet\ uit\ te\ sluiten)\b""",
+    re.VERBOSE,
+)
 _GLUED = re.compile(r"^(?:no|not|non|nicht|kein(?:e[nmrs]?)?|ohne|without)(?=\w)")
 _PREFIX = re.compile(r"^(?:non|nicht) (.+)$")
 _LACK = _pattern(r"^(?:the\s|das\s)?(?:lack|fehl)")
@@ -217,6 +224,11 @@ def holds_negating_word(text: str) -> bool:
     """Whether any word of the text may negate something."""
     words = _NOT_A_WORD.sub(" ", fold_characters(text))
     return _NEGATING_WORD.search(_NOT_A_NEGATION.sub(" ", words)) is not None
+
+
+def denies_a_denial(text: str) -> bool:
+    """Whether a text says in French, Spanish, Italian, Dutch or Portuguese: not to be excluded."""
+    return _DENIED_DENIAL.search(fold_characters(text)) is not None
 
 
 def holds_negating_symbol(text: str) -> bool:

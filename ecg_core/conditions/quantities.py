@@ -7,15 +7,18 @@ time grows with its length only.
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from importlib import resources
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecg_core.conditions.phrases import Phrases
-from ecg_core.conditions.question import Comparator, Measured, Question, all_of
+from ecg_core.conditions.question import Comparator, Measured, Question, all_of, any_of
+from ecg_core.conditions.regions import named_leads
 from ecg_core.conditions.terms import fold_characters
 from ecg_core.leads import LEADS
 
@@ -54,7 +57,8 @@ class _Words(BaseModel):
     number_words: frozenset[str]
     question_words: frozenset[str]
     changing: frozenset[str]
-    atrial: frozenset[str]
+    counted_apart: frozenset[str]
+    outside: frozenset[str]
     quantity: tuple[Quantity, ...]
     comparators: Mapping[Comparator, tuple[str, ...]]
     comparators_after: Mapping[Comparator, tuple[str, ...]]
@@ -68,6 +72,12 @@ _NUMBER = re.compile(r"\d{1,9}(?:[.,]\d{1,6})?")
 COMPARING = frozenset("<>≤≥")
 _DASHES = frozenset("-–—−")
 _SIGNS = _DASHES | {"+"}
+_UNREADABLE = re.compile(r"≠|!=|<>|%")  # "HR ≠ 70" asks for no 70
+_TURNED = MappingProxyType({"<": ">", ">": "<", "≤": "≥", "≥": "≤", "<=": ">=", ">=": "<="})
+_LONGEST_LIMIT = 3  # words: a number and its unit
+_CHOICES = frozenset({"or", "oder", "ou", "o", "of"})
+_MOST_SECONDS = 3.0
+_OR_MORE = re.compile(r"(?<=\d)\+(?=\s|$)")
 _HALF_TURN_DEGREES = 180
 _REACHED = MappingProxyType(
     {Comparator.ABOVE: Comparator.AT_LEAST, Comparator.BELOW: Comparator.AT_MOST}
@@ -164,8 +174,42 @@ def read_measurement(text: str, *, lenient: bool = False) -> Question | None:
         The comparison in the quantity's own unit, in each lead that is named; None where the text
         is no such comparison, or names a number that the quantity cannot have.
     """
-    found = _Reader(_words(text), lenient=lenient).read()
-    return all_of(found) if found else None
+    if _UNREADABLE.search(text):
+        return None
+    words = _words(text)
+    turned = _turned(words)
+    if turned is not None:
+        parts = [_read(each, lenient=lenient) for each in turned]
+        return None if None in parts else all_of(part for part in parts if part is not None)
+    return _read(words, lenient=lenient)
+
+
+def _read(words: list[str], *, lenient: bool) -> Question | None:
+    reader = _Reader(words, named_leads(" ".join(words)), lenient=lenient)
+    found = reader.read()
+    if not found:
+        return None
+    outside = {part for each in found for part in _outside(each)} if reader.is_outside else ()
+    return any_of(outside or found) if reader.is_choice or outside else all_of(found)
+
+
+def _outside(between: Measured) -> tuple[Measured, Measured]:
+    """What lies beyond a range at either side."""
+    low = replace(between, comparator=Comparator.BELOW, upper=None)
+    high = Comparator.ABOVE
+    return low, replace(low, comparator=high, value=between.upper or between.value)
+
+
+def _turned(words: list[str]) -> tuple[list[str], ...] | None:
+    """The quantity first in "480 ms < QTc" and "60 < HR < 100"; None where it is so already."""
+    places = [place for place, word in enumerate(words) if word in _TURNED]
+    is_turned = places and _NUMBER.fullmatch(words[0]) and places[0] <= _LONGEST_LIMIT
+    if not is_turned:
+        return None
+    first, rest = places[0], words[places[0] + 1 :]
+    end = places[1] - first - 1 if len(places) > 1 else len(rest)
+    turned = [*rest[:end], _TURNED[words[first]], *words[:first]]
+    return (turned, rest) if len(places) > 1 else (turned,)
 
 
 def holds_number_of_quantity(text: str) -> bool:
@@ -212,6 +256,28 @@ def _is_numbered(words: Sequence[str]) -> bool:
     )
 
 
+def is_number_word(word: str) -> bool:
+    """Whether a folded word is a number that is written out."""
+    return word in _language().number_words
+
+
+def compares(text: str, said: str) -> bool:
+    """Whether a text compares by words that are not among what was read of it.
+
+    Args:
+        text: Such as "AV block of at least second degree".
+        said: All that was read, in words.
+    """
+    words, read = _words(text), f" {' '.join(_words(said))} "
+    found = ((place, _before().at(words, place)) for place in range(len(words)))
+    phrases = (
+        " ".join(words[start : meant[1]])
+        for start, meant in found
+        if meant is not None and meant[0] is not Comparator.ABOUT and meant[1] > start + 1
+    )
+    return any(f" {phrase} " not in read for phrase in phrases)
+
+
 def is_unit(word: str) -> bool:
     """Whether a folded word, in the singular or not, is a unit of some quantity or a word of it."""
     return word in _unit_words() or f"{word}s" in _unit_words()
@@ -223,7 +289,7 @@ def _unit_words() -> frozenset[str]:
 
 
 def _words(text: str) -> list[str]:
-    folded = _HYPHEN.sub(" ", fold_characters(text))
+    folded = _OR_MORE.sub(" or more", _HYPHEN.sub(" ", fold_characters(text)))
     for name, written_out in _SUMS:
         folded = written_out.sub(partial(_named_sum, name), folded)
     return _TOKEN.findall(_GLUED_UNIT.sub(" ", folded))
@@ -239,14 +305,16 @@ def _named_sum(name: str, found: re.Match[str]) -> str:
 class _Reader:
     """Reads one text: quantity, comparator, number, unit and lead, in any usual order."""
 
-    def __init__(self, words: list[str], *, lenient: bool) -> None:
+    def __init__(self, words: list[str], leads: Sequence[str], *, lenient: bool) -> None:
         self._words = words
+        self._leads = dict.fromkeys(leads)
+        self.is_choice = any(w in _LEADS and n in _CHOICES for w, n in pairwise(words))
+        self.is_outside = not _language().outside.isdisjoint(words)
         self._lenient = lenient
         self._quantity: Quantity | str | None = None
         self._comparator: Comparator | None = None
         self._numbers: list[float] = []
         self._units: list[str] = []
-        self._leads: dict[str, None] = {}
         self._is_range = False
         self._is_beyond = False
 
@@ -261,25 +329,20 @@ class _Reader:
 
     def _step(self, place: int) -> int | None:
         """Where the next piece ends; None if it is none of a measurement."""
-        takes = (
-            self._take_number,
-            self._take_range,
-            self._take_comparator,
-            self._take_quantity,
-            self._take_unit,
-        )
+        follows_number = place > 0 and bool(_NUMBER.fullmatch(self._words[place - 1]))
+        takes = [self._take_number, self._take_range, self._take_comparator, self._take_quantity]
+        takes.insert(0 if follows_number else len(takes), self._take_unit)
         for take in takes:
             end = take(place)
             if end is not None:
                 return end
         word = self._words[place]
-        if word in _LEADS:
-            self._leads[_LEADS[word]] = None
+        if word in _LEADS or word in _skipped():
             return place + 1
-        if word in _skipped():
-            return place + 1
+        if word == "by" and self._number_follows(place + 1):
+            return None  # "prolonged by 60 ms"
         # A word after a number may be a unit that is not known: then the number is not read.
-        is_unit = word.isalpha() and place > 0 and bool(_NUMBER.fullmatch(self._words[place - 1]))
+        is_unit = follows_number and (word.isalpha() or word == "%")
         # So would be a comparison's: "steeper than 2 mm" asks for no 2 mm.
         compares = word in _language().ends_of_comparisons and self._number_follows(place + 1)
         return place + 1 if self._lenient and not (is_unit or compares) else None
@@ -356,9 +419,11 @@ class _Reader:
             return ()
         if not _language().changing.isdisjoint(self._words):
             return ()
-        if quantity.per_lead != bool(self._leads):
+        if quantity.per_lead != bool(self._leads) or (self.is_outside and not self._is_range):
             return ()
         factor = quantity.units.get(self._units[0] if self._units else "")
+        if quantity.unit == "ms" and not self._units and max(self._numbers) <= _MOST_SECONDS:
+            factor = 1000.0  # "QRS > 0.12": nobody means a part of a millisecond
         if factor is None or (len(self._numbers) == 2) != self._is_range:
             return ()
         limits = sorted(round(number * factor, 6) for number in self._numbers)
@@ -376,8 +441,9 @@ class _Reader:
         unit = self._units[0] if self._units else ""
         if not unit or unit not in rate.units or self._quantity not in (None, _qrs()):
             return None
-        is_atrial = self._quantity is None and not _language().atrial.isdisjoint(self._words)
-        return None if is_atrial else rate
+        apart = _language().counted_apart
+        is_apart = self._quantity is None and not apart.isdisjoint(self._words)
+        return None if is_apart else rate
 
     def _is_limit(self) -> bool:
         return self._is_range or self._comparator not in _OPEN
@@ -387,7 +453,9 @@ class _Reader:
             between = Comparator.BETWEEN
             return Measured(quantity.id, between, limits[0], quantity.unit, lead, limits[1])
         comparator = self._comparator or Comparator.ABOUT
-        if self._is_beyond and limits[0] < 0:
+        is_left = quantity.unit == "degrees" and "left" in self._words
+        is_farther = self._is_beyond or (is_left and comparator is Comparator.ABOVE)
+        if is_farther and limits[0] < 0:
             comparator = Comparator.BELOW  # an axis beyond -45 degrees lies farther from 0
         return Measured(quantity.id, comparator, limits[0], quantity.unit, lead)
 

@@ -6,6 +6,7 @@ without words whose meaning is not read (they are named in a note); then misspel
 be read, gets no answer. No note and no message repeats the text: it may hold patient data.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from ecg_core.conditions.joined import (
 from ecg_core.conditions.kinds import Piece, read_kinds
 from ecg_core.conditions.lexicon import Found, Lexicon, folded_words
 from ecg_core.conditions.negation import (
+    denies_a_denial,
     holds_negating_symbol,
     holds_negating_word,
     names_something,
@@ -43,6 +45,7 @@ from ecg_core.conditions.negation import (
 from ecg_core.conditions.quantities import (
     COMPARING,
     asks_for_value,
+    compares,
     holds_limit,
     holds_number_of_quantity,
     read_measurement,
@@ -51,14 +54,17 @@ from ecg_core.conditions.queries import UNCLEAR_NEGATION, text_faults, understan
 from ecg_core.conditions.question import (
     AnyOf,
     KnownCondition,
+    Measured,
     Not,
     NotAnswerable,
     Question,
+    Sign,
     UnanswerableReason,
     any_of,
     children,
     denied,
     described,
+    leaves,
 )
 from ecg_core.conditions.refusals import (
     refuse_ambiguous,
@@ -100,6 +106,13 @@ class Note:
 
 _ANY_OF_LIST = Note(
     NoteCode.NOT_READ, "not read: whether all of the list are meant; any of them is asked for"
+)
+_SOME_OF = re.compile(
+    r"(?:at least |mindestens )?(?:two|three|2|3|zwei|drei) (?:of|von)\b", re.IGNORECASE
+)
+_SOME_LEADS = re.compile(
+    r"\b(?:any|some|one|two|three|irgend\w+|zwei|drei)\b(?:\s+\w+){0,2}?\s+(?:of|leads?|von)\b",
+    re.IGNORECASE,
 )
 _LONGEST_ABBREVIATION = 8  # letters
 _SHORT = 3  # letters of an abbreviation that is also a word of some language
@@ -178,6 +191,12 @@ class QuestionReader:
         barest = forms[-1]
         if asks_for_more_than_an_ecg(barest):
             return NotAnswerable(UnanswerableReason.NOT_A_FINDING), notes
+        if self._lexicon.is_code(barest):
+            return NotAnswerable(UnanswerableReason.NOT_UNDERSTOOD), notes  # "I48.0" says more
+        if _SOME_OF.match(barest):
+            refuse_unclear_joints()
+        if any(map(denies_a_denial, forms)):
+            raise InvalidQuery([UNCLEAR_NEGATION])
         kinds = read_kinds(barest, pieces, self._piece, self._lexicon.catalogue)
         if kinds is not None:
             notes.append(_ANY_OF_LIST)
@@ -351,11 +370,14 @@ class QuestionReader:
             raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
         if not read.question.parts:
             refuse_set_against(text, self._lexicon)
+            notes.append(_not_read("the text, which counts by its embedding alone"))
             return described(text, (), text)
         if self._hangs_on_an_abbreviation(text, read.question.unread):
             return NotAnswerable(UnanswerableReason.NOT_UNDERSTOOD)
-        if read.has_unread_negation:
+        only_denies = all(isinstance(each.part, Not) for each in read.question.parts)
+        if read.has_unread_negation or (only_denies and read.question.unread):
             raise InvalidQuery([UNCLEAR_NEGATION])
+        self._note_comparisons(text, read, notes)
         if any(map(is_of_severity, folded_words(text))):
             notes.append(_not_read(_QUALIFIERS[Qualifier.SEVERITY]))
         if read.has_unread_number:
@@ -367,6 +389,19 @@ class QuestionReader:
         elif len(read.question.parts) == 1:
             return read.question.parts[0].part
         return read.question
+
+    def _note_comparisons(self, text: str, read: Description, notes: list[Note]) -> None:
+        """Note what compares or counts and was not read; refuse "LBBB < RBBB"."""
+        read_of_it = [leaf for each in read.question.parts for leaf in leaves(each.part)]
+        if any(isinstance(leaf, Measured) for leaf in read_of_it):
+            return
+        if any(symbol in text for symbol in COMPARING):
+            refuse_set_against(text, self._lexicon)
+        signs = [leaf.name for leaf in read_of_it if isinstance(leaf, Sign)]
+        if compares(text, ". ".join((*signs, read.question.unread))):
+            notes.append(_not_read("a comparison"))
+        elif any(map(named_leads, signs)) and _SOME_LEADS.search(text):
+            notes.append(_not_read("in how many of the leads it is"))
 
     def _hangs_on_an_abbreviation(self, text: str, unread: str) -> bool:
         """Whether all that was read is one short word, and the rest speaks of no ECG.

@@ -15,7 +15,7 @@ def refuse_ambiguous(names: str) -> NoReturn:
 
 
 def refuse_set_against(text: str, lexicon: Lexicon) -> None:
-    """Refuse a text that names conditions only to set them against others: "AF versus VT"."""
+    """Refuse a text that sets conditions or leads against others: "AF versus VT", "LBBB < RBBB"."""
     words = folded_words(text)
     if any(lexicon.phrases.at(words, place) for place in range(len(words))):
         detail = "The query sets one finding against another; ask for each by itself."

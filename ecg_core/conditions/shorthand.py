@@ -22,6 +22,7 @@ _WRITTEN_OUT = (
     (_any_case(r"\binc\b\.?(?=\s)"), "incomplete"),
     # "RSB inkomplett", "BRD incompleto": the adjective goes first, as in the catalogue.
     (_any_case(r"^([^,;]+?)[\s,]+(inkomplett|incomplete)(?:e[rsnm]?)?$"), r"\2 \1"),
+    (_any_case(r"\b(pas|absence|signes?|sans)\s+d['’](?!une?\b)"), r"\1 de "),
     (_any_case(r"^neither\s+(.+?)\s+nor\s+(.+)$"), r"no \1 and no \2"),
     (_any_case(r"^weder\s+(.+?)\s+noch\s+(.+)$"), r"kein \1 und kein \2"),
     # In capitals: "std" is as well what deviates.

@@ -110,6 +110,7 @@ _PHRASES = _rules(
     (r"\b([123]|i{1,3})avb\b", _degree_of_av_block),
     (r"\bavb ?" + _SHORT_NUMERAL + r"\b", _degree_of_av_block),
     (r"\bavb\b", "av block"),
+    (r"\bbav " + _SHORT_NUMERAL + r"\b", _degree_of_av_block),
     (r"\b(erst|zweit|dritt)(?:gradig\w*|en grad(?:es?)?\b)", _degree),
     (rf"\b{_ORDINAL} {_DEGREE}\b", _degree),
     (r"\b(?:degree|grade|grad) " + _SHORT_NUMERAL + r"\b", _degree),

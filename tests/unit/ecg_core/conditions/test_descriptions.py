@@ -20,10 +20,10 @@ from ecg_core.conditions.question import (
     leaves,
 )
 from ecg_core.conditions.regions import named_leads
-from ecg_core.errors import FaultCode, InvalidQuery
+from ecg_core.errors import InvalidQuery
 from ecg_core.leads import LEADS
 from ecg_core.signs import SIGNS
-from tests.support.questions import CATALOGUE, READER, question_of, refused
+from tests.support.questions import CATALOGUE, READER, question_of
 
 
 @pytest.mark.parametrize(
