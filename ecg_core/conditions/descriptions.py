@@ -109,6 +109,8 @@ _NEGATIONS = frozenset(
         "fehlend",
     ]
 )
+# Of the paper: "QRS more than 3 small boxes" speaks of no small QRS.
+_BOXES = frozenset(["box", "boxes", "square", "squares", "kaestchen"])
 _LOOSELY = frozenset(["like", "near", "nearly", "almost", "quasi", "beinahe", "artig"])
 # Words of everyday that are abbreviations in capitals: "als VHF zu werten" asks for no ALS.
 _EVERYDAY = re.compile(
@@ -241,7 +243,7 @@ def read_piece(text: str, lexicon: Lexicon) -> Piece:
 
 def _parts(clause: str, lexicon: Lexicon) -> Iterator[Weighted]:
     words = set(fold_characters(clause).split())
-    if words & _ASIDE:
+    if words & _ASIDE or words & _BOXES:
         return
     weight = _HEDGED_WEIGHT if words & _HEDGES else _WEIGHT
     whole = lexicon.find(clause)

@@ -138,7 +138,7 @@ def _cut(words: Sequence[str], kinds: set[_Joint]) -> tuple[list[str], list[_Joi
     for word in words:
         joint = _joint(word)
         if joint is None or joint not in kinds:
-            if pieces[-1] or word not in _GROUPING:
+            if fold_characters(word) not in _GROUPING:
                 pieces[-1].append(word)
         elif pieces[-1] or not joints:
             joints.append(joint)

@@ -57,7 +57,8 @@ class _Words(BaseModel):
     number_words: frozenset[str]
     question_words: frozenset[str]
     changing: frozenset[str]
-    counted_apart: frozenset[str]
+    ectopic: frozenset[str]
+    atrial: frozenset[str]
     outside: frozenset[str]
     quantity: tuple[Quantity, ...]
     comparators: Mapping[Comparator, tuple[str, ...]]
@@ -72,10 +73,11 @@ _NUMBER = re.compile(r"\d{1,9}(?:[.,]\d{1,6})?")
 COMPARING = frozenset("<>≤≥")
 _DASHES = frozenset("-–—−")
 _SIGNS = _DASHES | {"+"}
-_UNREADABLE = re.compile(r"≠|!=|<>|%")  # "HR ≠ 70" asks for no 70
+# "HR ≠ 70" asks for no 70, nor "60 ms longer than baseline" for 60.
+_UNREADABLE = re.compile(r"≠|!=|<>|%|\b(?:than|from|over|vs\.?) (?:the )?baseline\b")
 _TURNED = MappingProxyType({"<": ">", ">": "<", "≤": "≥", "≥": "≤", "<=": ">=", ">=": "<="})
 _LONGEST_LIMIT = 3  # words: a number and its unit
-_CHOICES = frozenset({"or", "oder", "ou", "o", "of"})
+_CHOICES = frozenset({"or", "oder", "ou", "o", "of", "/"})
 _MOST_SECONDS = 3.0
 _OR_MORE = re.compile(r"(?<=\d)\+(?=\s|$)")
 _HALF_TURN_DEGREES = 180
@@ -419,6 +421,8 @@ class _Reader:
             return ()
         if not _language().changing.isdisjoint(self._words):
             return ()
+        if quantity is _rate() and not _language().ectopic.isdisjoint(self._words):
+            return ()  # "PVC rate above 10 per minute"
         if quantity.per_lead != bool(self._leads) or (self.is_outside and not self._is_range):
             return ()
         factor = quantity.units.get(self._units[0] if self._units else "")
@@ -437,13 +441,12 @@ class _Reader:
 
     def _counted(self) -> Quantity | None:
         """What has a number per minute: QRS complexes and nothing of the atria alone."""
-        rate = quantities()["heart_rate"]
+        rate = _rate()
         unit = self._units[0] if self._units else ""
         if not unit or unit not in rate.units or self._quantity not in (None, _qrs()):
             return None
-        apart = _language().counted_apart
-        is_apart = self._quantity is None and not apart.isdisjoint(self._words)
-        return None if is_apart else rate
+        is_atrial = self._quantity is None and not _language().atrial.isdisjoint(self._words)
+        return None if is_atrial else rate
 
     def _is_limit(self) -> bool:
         return self._is_range or self._comparator not in _OPEN
@@ -458,6 +461,10 @@ class _Reader:
         if is_farther and limits[0] < 0:
             comparator = Comparator.BELOW  # an axis beyond -45 degrees lies farther from 0
         return Measured(quantity.id, comparator, limits[0], quantity.unit, lead)
+
+
+def _rate() -> Quantity:
+    return quantities()["heart_rate"]
 
 
 def _qrs() -> Quantity:

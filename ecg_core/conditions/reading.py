@@ -185,6 +185,8 @@ class QuestionReader:
 
     def _question(self, forms: tuple[str, ...]) -> tuple[Question, list[Note]]:
         notes: list[Note] = []
+        if not COMPARING.isdisjoint(forms[0]) and not any(map(str.isdigit, forms[0])):
+            refuse_set_against(forms[0], self._lexicon)  # "AF > flutter"
         named = self._named(forms, notes)
         if named is not None:
             return named, notes
@@ -216,7 +218,7 @@ class QuestionReader:
     def _named(self, forms: tuple[str, ...], notes: list[Note]) -> Question | None:
         """What is named as a whole: exactly, without qualifiers, denied, or misspelt."""
         for form in forms:
-            found = self._leaf(form)
+            found = self._leaf(form) or self._leaf(_adjective_first(form))
             if found is not None:
                 return found
         for form in forms:
@@ -343,21 +345,21 @@ class QuestionReader:
             if _denies_nothing(signs):
                 return signs.question
         if inner is not None:
-            return self._denial(barest, inner)
+            return self._denial(barest, inner, notes)
         if negated:
             query = understand_query(barest, self._lexicon.catalogue)
             if query.negated and query.condition is not None:
                 return denied(KnownCondition(query.condition.id))
         return self._description(barest, notes)
 
-    def _denial(self, text: str, inner: str) -> Question:
+    def _denial(self, text: str, inner: str, notes: list[Note]) -> Question:
         """A denial of what is not listed: no answer, or refused where its reach is unclear."""
         if names_other_things(inner):
             return NotAnswerable(UnanswerableReason.NOT_A_FINDING)
         query = understand_query(text, self._lexicon.catalogue)
         if not query.negated or query.condition is not None:
             raise InvalidQuery([UNCLEAR_NEGATION])
-        return denied(self._description(query.term, []))
+        return denied(self._description(query.term, notes))
 
     def _description(self, text: str, notes: list[Note]) -> Question:
         if asks_for_value(text):
@@ -470,6 +472,13 @@ def _forms(text: str) -> Iterator[str]:
         yield plain
     barest = plain
     yield from unframed(barest)
+
+
+def _adjective_first(text: str) -> str:
+    """The last word before the others, as in "QRS abnormal"; none of a denial is moved."""
+    *name, last = text.split()
+    is_plain = name and last.isalpha() and not holds_negating_word(text)
+    return " ".join([last, *name]) if is_plain else text
 
 
 def _is_abbreviation(text: str) -> bool:

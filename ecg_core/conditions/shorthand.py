@@ -25,6 +25,11 @@ _WRITTEN_OUT = (
     (_any_case(r"\b(pas|absence|signes?|sans)\s+d['’](?!une?\b)"), r"\1 de "),
     (_any_case(r"^neither\s+(.+?)\s+nor\s+(.+)$"), r"no \1 and no \2"),
     (_any_case(r"^weder\s+(.+?)\s+noch\s+(.+)$"), r"kein \1 und kein \2"),
+    (_any_case(r"\blonger than (?:normal|usual)\b"), "prolonged"),
+    (_any_case(r"\b(?:wider|broader) than (?:normal|usual)\b"), "widened"),
+    (_any_case(r"\blänger als normal\b"), "verlängert"),
+    (_any_case(r"\bbreiter als normal\b"), "verbreitert"),
+    (_any_case(r"\b(?:shorter than (?:normal|usual)|kürzer als normal)\b"), "short"),
     # In capitals: "std" is as well what deviates.
     (re.compile(r"\bSTE\b"), "ST elevation"),
     (re.compile(r"\bSTD\b"), "ST depression"),
