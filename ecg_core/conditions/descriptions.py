@@ -243,7 +243,8 @@ def read_piece(text: str, lexicon: Lexicon) -> Piece:
 
 def _parts(clause: str, lexicon: Lexicon) -> Iterator[Weighted]:
     words = set(fold_characters(clause).split())
-    if words & _ASIDE or words & _BOXES:
+    counts_boxes = words & _BOXES and any(w.isdigit() or is_number_word(w) for w in words - _BOXES)
+    if words & _ASIDE or counts_boxes:
         return
     weight = _HEDGED_WEIGHT if words & _HEDGES else _WEIGHT
     whole = lexicon.find(clause)

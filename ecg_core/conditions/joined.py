@@ -152,9 +152,11 @@ def _cut(words: Sequence[str], kinds: set[_Joint]) -> tuple[list[str], list[_Joi
 def _parts(pieces: Sequence[str], joints: Sequence[_Joint], read: Read) -> list[Question] | None:
     parts: list[Question] = []
     said = list(pieces)
+    # "Flat or inverted T waves and a long QT": what shares words with what?
+    is_mixed = {_Joint.OR, _Joint.AND} <= {*joints}
     for place, piece in enumerate(pieces):
         part = read(piece) or _of_same_quantity(piece, pieces[place - 1 : place], parts)
-        if part is None or isinstance(part, NotAnswerable):
+        if (part is None or isinstance(part, NotAnswerable)) and not is_mixed:
             whole = _completed(said, joints, place, read)
             said[place], part = whole or (piece, part)
         if part is None:

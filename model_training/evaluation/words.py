@@ -13,6 +13,7 @@ from typing import Any
 
 from ecg_core.conditions import Catalogue
 
+FRESH_KINDS = ("lay", "waveform", "german")
 _BENCHMARK_SETS = ("ptbxl_super", "ptbxl_sub", "ptbxl_form", "ptbxl_rhythm")
 
 
@@ -25,9 +26,9 @@ def condition_texts() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
 
 @cache
 def fresh_texts() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-    """A lay sentence and a waveform description by condition that chose and mended nothing."""
+    """A text of each kind by condition that chose and mended nothing."""
     entries = _read("words_fresh.toml")["condition"]
-    return {e["id"]: {"lay": (e["lay"],), "waveform": (e["waveform"],)} for e in entries}
+    return {e["id"]: {kind: (e[kind],) for kind in FRESH_KINDS} for e in entries}
 
 
 def texts_of(condition_id: str, kind: str) -> tuple[str, ...]:

@@ -23,20 +23,17 @@ from model_training.evaluation.fold import EvaluatedFold
 from model_training.evaluation.groups import GROUPS, Group
 from model_training.evaluation.known import evaluate_calibration, evaluate_known, evaluate_sets
 from model_training.evaluation.lead_sets import evaluate_lead_sets
-from model_training.evaluation.left_out import refuse_foreign, run_with_left_out, told_of
+from model_training.evaluation.left_out import refuse_foreign, run_with_left_out
+from model_training.evaluation.left_out_figures import left_out_figures
 from model_training.evaluation.probes import RANDOM, evaluate_probes, probe_logits
 from model_training.evaluation.unseen import (
-    MIN_POSITIVES,
-    OURS,
+    best_peer,
     by_familiarity,
-    evaluate_unseen,
     own_signs,
     per_condition,
     read_left_out,
-    without_own_signs,
 )
 from model_training.evaluation.unseen_calibration import evaluate_unseen_calibration
-from model_training.evaluation.unseen_ways import evaluate_ways, over_seeds
 from model_training.evaluation.wordings import ENGLISH, evaluate_wordings, unseen_wordings
 from model_training.recipes.ablate import read_ablations
 from model_training.recipes.measure_bundle import read_bundle_figures
@@ -55,32 +52,18 @@ def evaluate_left_out(
     """All that is said of conditions kept from training; empty if the run left none out."""
     run = run_with_left_out(fold.bench.run)
     refuse_foreign(fold.bench, groups)
+    figures = left_out_figures(run, groups)
     fold_10 = read_left_out(run, ["fold 10"], groups)
-    if fold_10 is None or not fold_10.tested(MIN_POSITIVES).conditions:
+    if not figures or fold_10 is None:
         return {}
-    unseen = evaluate_unseen(fold_10)
-    best, named = unseen.get("best_peer"), own_signs(groups)
-    near = near_similarity(fold.bench)
-    found: dict[str, object] = {
-        "unseen": {
-            **unseen,
-            **evaluate_ways(run, ["fold 10"], groups),
-            "without_own_signs": without_own_signs(fold_10, named),
-            "seeds": over_seeds(run, ["fold 10"], groups),
-            "run": run.folder.name,
-            "provenance": told_of(run, OURS, groups),
-        },
+    best, near = best_peer(fold_10), near_similarity(fold.bench)
+    return {
+        **figures,
         "near_similarity": near,
         "unseen_familiarity": by_familiarity(fold_10, near),
-        "unseen_conditions": per_condition(fold_10, str(best) if best else None, known, named),
+        "unseen_conditions": per_condition(fold_10, best, known, own_signs(groups)),
         "unseen_calibration": evaluate_unseen_calibration(fold, groups),
     }
-    for name, parts in (("unseen_fold_9", ["fold 9"]), ("unseen_external", None)):
-        answers = read_left_out(run, parts, groups)
-        if answers is not None and answers.tested(1).conditions:
-            ways = evaluate_ways(run, parts, groups, least=1)
-            found[name] = {**evaluate_unseen(answers, least=1), **ways}
-    return found
 
 
 def evaluate(bench: Workbench, groups: Sequence[Group] = GROUPS) -> dict[str, object]:
@@ -182,12 +165,12 @@ def read_as_published(folder: Path, run: Run) -> dict[str, object]:
     }
     drop = measured["wording"]["drop"]
     found = {**sets, "known": _area(measured["known"]), "wording_drop": drop}
-    return {"as_published": {**found, "left_out": _left_out_as_published(folder, ours)}}
+    left_out = left_out_as_published(folder / "left_out.json", ours)
+    return {"as_published": {**found, "left_out": left_out}}
 
 
-def _left_out_as_published(folder: Path, ours: Provenance) -> dict[str, object]:
+def left_out_as_published(file: Path, ours: Provenance) -> dict[str, object]:
     """By way of asking, if it was measured on the same recordings (`leave_out --figures`)."""
-    file = folder / "left_out.json"
     if not file.is_file():
         return {}
     measured = json.loads(file.read_text())

@@ -43,10 +43,14 @@ from model_training.evaluation.left_out import (
     seeded,
     told_of,
 )
+from model_training.evaluation.left_out_figures import left_out_figures
 from model_training.evaluation.unseen import OURS
 from model_training.evaluation.unseen_ways import evaluate_alone
 from model_training.peers import PeersConfig, Scorer, load_peers_config
 from model_training.peers.ked import KedNetwork
+from model_training.recipes.evaluate import left_out_as_published
+from model_training.reporting.report import PUBLISHED
+from model_training.reporting.report_unseen import render_unseen, render_unseen_elsewhere
 from model_training.run.config import Run, add_run_arguments, command_of, run_from
 from model_training.run.methods import METHODS, RULES, NetworkScorer, SignRules, config_of
 from model_training.run.provenance import (
@@ -258,7 +262,33 @@ def write_figures(run: Run, groups: Sequence[Group], method: str, command: str, 
     if not ways:
         raise WrongRun([f"{method} was not asked for every group"])
     told = told_of(run, method, groups)
-    found = {"command": command, "run": run.folder.name, "ways": ways, "provenance": told}
+    _write(file, {"command": command, "run": run.folder.name, "ways": ways, "provenance": told})
+
+
+def write_report(run: Run, groups: Sequence[Group], command: str, file: Path) -> None:
+    """Write ours beside every method that has answered all groups, as JSON and beside it as tables.
+
+    Raises:
+        WrongRun: Ours has not answered every group, or another has on other recordings or labels.
+    """
+    figures = left_out_figures(run, groups)
+    if not figures:
+        raise WrongRun([f"{OURS} was not asked for every group"])
+    told = {method: told_of(run, method, groups) for method in METHODS}
+    origins = [Provenance.model_validate(one) for each in told.values() for one in each.values()]
+    if len({(origin.data, origin.labels) for origin in origins}) > 1:
+        raise WrongRun(["the methods were asked on other recordings or labels"])
+    published = left_out_as_published(PUBLISHED / "supreme" / "left_out.json", origins[0])
+    results = {**figures, "as_published": {"left_out": published}}
+    _write(file, {"command": command, **results, "provenance": told})
+    sections = (render_unseen(results), render_unseen_elsewhere(results))
+    text = "\n\n".join(("# Left-out conditions", f"Made by `{command}`.", *sections))
+    with whole_file(file.with_suffix(".md")) as stream:
+        stream.write(f"{text}\n".encode())
+
+
+def _write(file: Path, found: Mapping[str, object]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as stream:
         stream.write((json.dumps(found, indent=1) + "\n").encode())
 
@@ -272,20 +302,23 @@ def main() -> None:
     parser.add_argument("--group", choices=names, action="append", help="all unless given")
     parser.add_argument("--method", choices=[*METHODS, "all"], default="all")
     parser.add_argument("--seeds", type=int, default=1, help="train with so many seeds (1)")
-    parser.add_argument("--figures", type=Path, help="file for the figures of the one --method")
+    parser.add_argument(
+        "--figures", type=Path, help="file for the figures of the one --method, or of all there are"
+    )
+    parser.add_argument("--only-figures", action="store_true", help="train and ask nothing")
     arguments = parser.parse_args()
-    if arguments.figures and arguments.method == "all":
-        parser.error("--figures needs one --method")
     peers = load_peers_config(arguments.peers)
     # Weights of another configuration or other recordings are refused, so what is there is ours.
     begun = replace(run_from(arguments), resume=True)
-    for run in seeded(begun, arguments.seeds):
+    for run in () if arguments.only_figures else seeded(begun, arguments.seeds):
         for group in GROUPS:
             if arguments.group and group.name not in arguments.group:
                 continue
             for method in METHODS if arguments.method == "all" else (arguments.method,):
                 leave_out(run, group, method, peers)
-    if arguments.figures:
+    if arguments.figures and arguments.method == "all":
+        write_report(begun, GROUPS, command_of("leave_out", arguments.config), arguments.figures)
+    elif arguments.figures:
         command = command_of("leave_out", arguments.config, "--method", arguments.method)
         write_figures(begun, GROUPS, arguments.method, command, arguments.figures)
 

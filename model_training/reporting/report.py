@@ -16,6 +16,8 @@ from model_training.reporting.report_unseen import (
     render_conditions,
     render_familiarity,
     render_unseen,
+    render_unseen_elsewhere,
+    render_unseen_plot,
 )
 from model_training.reporting.tables import Results, Row, interval, not_measured, table
 
@@ -34,6 +36,8 @@ def render_results(results: Results) -> str:
         _targets,
         _seen,
         render_unseen,
+        render_unseen_plot,
+        render_unseen_elsewhere,
         render_familiarity,
         _wording,
         render_external,

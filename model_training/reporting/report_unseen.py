@@ -16,7 +16,7 @@ _NAMES = {
 
 
 def render_unseen(results: Results) -> str:
-    """Ours and the peers on left-out conditions, on fold 10 and elsewhere."""
+    """Ours and the peers on left-out conditions of fold 10."""
     title = "Conditions that were kept from training"
     if "unseen" not in results:
         return missing(title, "leave_out")
@@ -37,19 +37,22 @@ def render_unseen(results: Results) -> str:
         f"`{unseen['run']}`.\n\n" + _methods(unseen)
     )
     published = results.get("as_published", {}).get("left_out", {})
-    parts = [
-        text,
-        _ways(unseen, published),
-        _own_signs(unseen),
-        "![unseen conditions](plots/unseen.png)",
-    ]
-    for key, said in (
+    return "\n\n".join(filter(None, (text, _ways(unseen, published), _own_signs(unseen))))
+
+
+def render_unseen_plot(results: Results) -> str:
+    """The plot of the same, where the report has one."""
+    return "![unseen conditions](plots/unseen.png)" if "unseen" in results else ""
+
+
+def render_unseen_elsewhere(results: Results) -> str:
+    """The same on fold 9 and on recordings of other hospitals."""
+    sections = (
         ("unseen_fold_9", "The same on fold 9, where choices were made:"),
         ("unseen_external", "The same conditions on recordings of other hospitals, pooled; few:"),
-    ):
-        if key in results:
-            parts.append(said + "\n\n" + _methods(results[key]))
-    return "\n\n".join(filter(None, parts))
+    )
+    found = [f"{said}\n\n{_methods(results[key])}" for key, said in sections if key in results]
+    return "\n\n".join(found)
 
 
 _WAYS = {

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from ecg_core.conditions import Catalogue, Condition
 from ecg_core.statistics.ranking import auroc
-from model_training.evaluation.words import fresh_texts, held_out, listed_texts, texts_of
+from model_training.evaluation.words import (
+    FRESH_KINDS,
+    fresh_texts,
+    held_out,
+    listed_texts,
+    texts_of,
+)
 
 # Probabilities of shape (recording, text); NaN where a text has no answer, on any recording or one.
 Ask = Callable[[Sequence[str]], NDArray[np.float64]]
@@ -71,8 +77,10 @@ def evaluate_words(
         "languages": [_named_abroad(each.condition) for each in classes],
         "lay": [held_out(texts_of(i, "lay")) for i in ids],
         "waveform": [held_out(texts_of(i, "waveform")) for i in ids],
-        "lay_fresh": [fresh_texts().get(i, {}).get("lay", ()) for i in ids],
-        "waveform_fresh": [fresh_texts().get(i, {}).get("waveform", ()) for i in ids],
+        **{
+            f"{kind}_fresh": [fresh_texts().get(i, {}).get(kind, ()) for i in ids]
+            for kind in FRESH_KINDS
+        },
     }
     return {way: _compared(ask, classes, by_name, texts) for way, texts in ways.items()}
 

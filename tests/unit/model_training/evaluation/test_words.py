@@ -40,7 +40,7 @@ def lost_in_other_words(texts: Sequence[str]) -> NDArray[np.float64]:
 def test_the_same_answer_in_all_words_loses_nothing() -> None:
     found = evaluate_words(same_for_all, [AF], {"atrial-fibrillation": "quivering atria"})
     ways = {"frames", "typos", "third_party", "languages", "lay", "waveform"}
-    assert set(found) == ways | {"lay_fresh", "waveform_fresh"}
+    assert set(found) == ways | {"lay_fresh", "waveform_fresh", "german_fresh"}
     for figures in found.values():
         assert (figures["auroc_drop"], figures["kept"], figures["identical"]) == (0.0, 1.0, 1.0)
 
@@ -121,7 +121,7 @@ def test_typing_mistakes_are_always_the_same_and_one_each() -> None:
 def test_fresh_texts_are_of_the_same_classes_and_no_other_list_has_them() -> None:
     assert fresh_texts().keys() == condition_texts().keys()
     fresh = {text for said in fresh_texts().values() for texts in said.values() for text in texts}
-    assert len(fresh) == 2 * len(condition_texts())
+    assert len(fresh) == len(FRESH_KINDS) * len(condition_texts())
     others = {
         text for said in condition_texts().values() for texts in said.values() for text in texts
     }
