@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
 from ecg_core.asking.gate import ScopeClassifier
 from ecg_core.asking.rule import CompositionRule
@@ -132,12 +140,18 @@ class Manifest(_Part):
     conditions_digest: Sha256
     trained_conditions: tuple[str, ...]
     tokens: TokensSpec | None = None
-    composition: CompositionRule = CompositionRule()
+    composition: CompositionRule = CompositionRule(measured_weight=0.0)
     gate: ScopeClassifier | None = None
     lead_sets: LeadSets | None = None
     base_rates: dict[str, Share] | None = None
     languages: tuple[str, ...] = ()
     files: dict[str, Sha256]
+
+    @field_validator("composition", mode="before")
+    @classmethod
+    def _as_before(cls, stated: object) -> object:
+        """A bundle that was made before signs counted as they are measured answers as it did."""
+        return {"measured_weight": 0.0, **stated} if isinstance(stated, dict) else stated
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ recording and on its own question only: what it needs besides (narrower conditio
 of the model whether anybody else asked for it or not.
 """
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from ecg_core.asking.measuring import MeasuredValue, Measurements, measured_log_
 from ecg_core.asking.rule import CompositionRule, all_at_once, at_least_one, bounded, soft_mean
 from ecg_core.conditions import Catalogue
 from ecg_core.conditions.catalogue import ConditionKind, Logic
-from ecg_core.conditions.quantities import read_measurement
+from ecg_core.conditions.comparisons import read_measurement
 from ecg_core.conditions.question import (
     AllOf,
     AnyOf,
@@ -313,7 +314,18 @@ class _Answering:
         support = [bounded(self._part(part), rule.supporting_limit) for part in logic.supporting]
         added = rule.supporting_weight * sum(sorted(support)) / max(1, len(support))
         composed = core + added + rule.own_weight * bounded(own, rule.supporting_limit)
+        composed += rule.measured_weight * self._measured_signs(logic)
         return rule.untrained_scale * composed + rule.untrained_bias
+
+    def _measured_signs(self, logic: ParsedLogic) -> float:
+        """Weighted mean of what was measured of the required signs: 0 where nothing was."""
+        taken = [
+            (weight, self.answers.measurements.sign(part.name))
+            for part, weight in zip(logic.required, logic.weights, strict=False)
+            if isinstance(part, Sign)
+        ]
+        total = math.fsum(weight for weight, _ in taken)
+        return math.fsum(weight * (value or 0.0) for weight, value in taken) / (total or 1.0)
 
     def _part(self, part: Question) -> float:
         with _unless_unmeasurable():

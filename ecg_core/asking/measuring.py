@@ -27,6 +27,13 @@ class Measurements(Protocol):
         """A measurement, or why there is none; quantities as `ecg_core.conditions` names them."""
         ...
 
+    def sign(self, name: str) -> float | None:
+        """How far a sign's measurement lies beyond its threshold, in its softness, -2 to 2.
+
+        Far from the threshold it is no more certain. None where it was not measured.
+        """
+        ...
+
 
 def measured_log_odds(asked: Measured, found: MeasuredValue) -> float:
     """Log odds that the true value is as asked.

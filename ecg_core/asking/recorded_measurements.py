@@ -4,8 +4,12 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from math import hypot
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ecg_core.asking.measuring import MeasuredValue
 from ecg_core.conditions.question import UnanswerableReason
+from ecg_core.signs import SIGNS
 from ecg_core.signs.quantities import Measurement, Measurements
 
 _LONGEST_RR_UNCERTAINTY_MS = 20.0  # two R peaks at 100 samples a second
@@ -14,13 +18,29 @@ _IN_LEAD = {
     "st_depression": "st_level",
     "t_inversion": "t_amplitude",
 }
+_CERTAIN = 2.0  # see `ecg_core.asking.measuring.Measurements.sign`
 _BELOW_BASELINE = frozenset({"st_depression", "t_inversion"})
 
 
 class RecordedMeasurements:
     """See `ecg_core.asking.measuring.Measurements`."""
 
-    def __init__(self, measurements: Measurements) -> None:
+    def __init__(self, measurements: Measurements, signs: NDArray[np.float32]) -> None:
+        """Holds what was measured.
+
+        Args:
+            measurements: Of the recording.
+            signs: Of its windows, in softnesses, NaN where not measured: (window, sign).
+        """
+        is_there = ~np.isnan(signs)
+        counts = is_there.sum(axis=0)
+        means = np.where(is_there, signs, 0).sum(axis=0, dtype=float) / np.maximum(counts, 1)
+        values = _CERTAIN * np.tanh(means / _CERTAIN)
+        self._signs = {
+            sign.name: float(value)
+            for sign, value, count in zip(SIGNS, values, counts, strict=True)
+            if count
+        }
         # By name: a question names quantities by their texts, which the enumerations are.
         self._values = {quantity.value: one for quantity, one in measurements.values.items()}
         self._by_lead = {
@@ -45,6 +65,10 @@ class RecordedMeasurements:
         if quantity in _BELOW_BASELINE and isinstance(found, MeasuredValue):
             return MeasuredValue(-found.value, found.unit, found.uncertainty)
         return found
+
+    def sign(self, name: str) -> float | None:
+        """See `ecg_core.asking.measuring.Measurements`; of several windows the mean."""
+        return self._signs.get(name)
 
     def _in(self, lead: str, quantity: str) -> MeasuredValue | UnanswerableReason:
         return _read(self._by_lead.get(lead, {}).get(quantity))

@@ -18,7 +18,8 @@ class CompositionRule(BaseModel):
     """The rule's parameters; the defaults are those of the shipped bundle.
 
     `tests/benchmarks/fit_composition.py` chose the softness, weights, scale and bias of untrained
-    conditions and the weight of a description's text on fold 9.
+    conditions and the weight of a description's text on fold 9; `measured_weight` was chosen on
+    fold 9 of conditions that were left out of training (`model_training/recipes/fit_rule.py`).
 
     Attributes:
         joint_softness: Of "and" and "or", in log odds: 0 would be the least and the largest part.
@@ -27,6 +28,7 @@ class CompositionRule(BaseModel):
             up for a weak one.
         supporting_weight, supporting_limit: What supporting parts add at most, and how fast.
         own_weight: What a condition's own wording adds beside its logic.
+        measured_weight: What the measurements of the required signs add, the k-th weighing 1/k.
         untrained_scale, untrained_bias: From the composed log odds of a condition that was not
             trained to those of its probability.
         described_softness: Of the parts of a description.
@@ -41,8 +43,9 @@ class CompositionRule(BaseModel):
     supporting_weight: NotNegative = 0.5
     supporting_limit: Positive = 2.0
     own_weight: Positive = 0.25
-    untrained_scale: Positive = 0.5
-    untrained_bias: float = -2.0
+    measured_weight: NotNegative = 1.0
+    untrained_scale: Positive = 0.25
+    untrained_bias: float = -2.25
     described_softness: Positive = 4.0
     text_weight: Positive = 2.0
 

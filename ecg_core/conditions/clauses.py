@@ -1,4 +1,7 @@
-"""Clauses of a description and pieces of a list; a list of leads is not cut."""
+"""Clauses of a description and pieces of a list, and what a clause denies.
+
+A list of leads is not cut.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -40,6 +43,11 @@ _TOKEN = re.compile(
     r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['’]|\d|(?<=\w)[-–/](?=\w)|[^\W_])*|[<>=≥≤]+|[^\w\s]"
 )
 LEAD_WORDS = frozenset(lead.lower() for lead in LEADS)
+NEGATIONS = frozenset(
+    {"no", "not", "without", "absent", "absence", "lack", "lacks"}
+    | {"kein", "keine", "keinen", "ohne", "fehlend"}
+)
+_REACH = 4  # words that a negation reaches
 
 
 def clauses(text: str) -> Iterator[str]:
@@ -67,6 +75,16 @@ def pieces(text: str) -> Iterator[str]:
             start = place + 1
     if piece := " ".join(tokens[start:]).strip():
         yield piece
+
+
+def is_denied(words: Sequence[str], place: int) -> bool:
+    """Whether a negation reaches the word at a place of a clause.
+
+    Args:
+        words: Of the clause, folded.
+        place: Of the word.
+    """
+    return not NEGATIONS.isdisjoint(words[max(0, place - _REACH) : place])
 
 
 def _ends_clause(tokens: Sequence[str], place: int, token: str) -> bool:

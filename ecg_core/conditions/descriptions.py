@@ -5,26 +5,24 @@ Every step looks at each word a bounded number of times.
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-
-from pydantic import BaseModel, ConfigDict
 
 from ecg_core.conditions.catalogue import ConditionKind
-from ecg_core.conditions.clauses import LEAD_WORDS, SUM_WORDS, WAVES, clauses
+from ecg_core.conditions.clauses import (
+    LEAD_WORDS,
+    NEGATIONS,
+    SUM_WORDS,
+    WAVES,
+    clauses,
+    is_denied,
+)
+from ecg_core.conditions.comparisons import read_measurement
 from ecg_core.conditions.frames import is_of_severity, is_qualifier, unframed
 from ecg_core.conditions.kinds import Piece
 from ecg_core.conditions.lexicon import Lexicon, folded_words
 from ecg_core.conditions.negation import holds_negating_word
-from ecg_core.conditions.quantities import (
-    holds_number_of_quantity,
-    is_number_word,
-    is_unit,
-    read_measurement,
-)
+from ecg_core.conditions.quantities import holds_number_of_quantity, is_number_word, is_unit
 from ecg_core.conditions.question import (
     Described,
     KnownCondition,
@@ -40,7 +38,7 @@ from ecg_core.conditions.question import (
 )
 from ecg_core.conditions.regions import FEATURES, named_leads, region_words, signs_in_leads
 from ecg_core.conditions.scope import is_function_word
-from ecg_core.conditions.spelling import contradicts
+from ecg_core.conditions.sign_words import beginnings_said, signs_said
 from ecg_core.conditions.terms import fold_characters
 
 _NAMED_WEIGHT = 3.0  # a condition that a description names counts more than a feature of it
@@ -49,75 +47,28 @@ _HEDGED_WEIGHT = 0.5
 
 _BRACKETS = re.compile(r"\s*\([^()]{0,40}\)$")  # "left bundle branch block (LBBB)"
 _HEDGES = frozenset(
-    [
-        "may",
-        "might",
-        "can",
-        "could",
-        "often",
-        "sometimes",
-        "usually",
-        "occasionally",
-        "possibly",
-        "probably",
-        "typically",
-        "commonly",
-        "frequently",
-        "manchmal",
-        "haeufig",
-        "oft",
-        "kann",
-        "koennen",
-        "meist",
-        "moeglich",
-    ]
+    {"may", "might", "can", "could", "often", "sometimes", "usually", "occasionally"}
+    | {"possibly", "probably", "typically", "commonly", "frequently"}
+    | {"manchmal", "haeufig", "oft", "kann", "koennen", "meist", "moeglich"}
 )
+# A clause that holds one of these speaks of what it is not.
 _ASIDE = frozenset(
-    [
-        "unlike",
-        "mimic",
-        "mimics",
-        "mimicking",
-        "distinguish",
-        "distinguished",
-        "differential",
-        "differentiate",
-        "versus",
-        "vs",
-        "rather",
-        "resemble",
-        "resembles",
-        "imitate",
-        "imitates",
-        "confused",
-        "unterscheiden",
-    ]
-)
-_NEGATIONS = frozenset(
-    [
-        "no",
-        "not",
-        "without",
-        "absent",
-        "absence",
-        "lack",
-        "lacks",
-        "kein",
-        "keine",
-        "keinen",
-        "ohne",
-        "fehlend",
-    ]
+    {"unlike", "mimic", "mimics", "mimicking", "distinguish", "distinguished", "differential"}
+    | {"differentiate", "versus", "vs", "rather", "resemble", "resembles", "imitate", "imitates"}
+    | {"confused", "unterscheiden"}
 )
 # Of the paper: "QRS more than 3 small boxes" speaks of no small QRS.
 _BOXES = frozenset(["box", "boxes", "square", "squares", "kaestchen"])
+# "RBBB-like" is no RBBB.
 _LOOSELY = frozenset(["like", "near", "nearly", "almost", "quasi", "beinahe", "artig"])
 # Words of everyday that are abbreviations in capitals: "als VHF zu werten" asks for no ALS.
 _EVERYDAY = re.compile(
     r"\b(?:als|es|fa|ear|pat)\b"
     r"|\bmi(?= (?:coraz|ritmo|pulso|pecho|marido|mujer|padre|madre|hij|espos|abuel|ecg|electro))"
 )
+# "AV block II": the numeral is no lead.
 _OF_A_GRADE = re.compile(r"\b(?:block|mobitz|bav|avb|type?|grade?|degree)\s+i{1,3}\b")
+# Conditions that are features themselves, wherever they are.
 _GENERAL = frozenset(
     {"st-elevation", "st-depression", "inverted-t-waves", "low-amplitude-t-waves"}
     | {"q-waves-present", "abnormal-q-wave"}
@@ -134,29 +85,10 @@ _DENYING = frozenset(
         "an early wide QRS complex",
     )
 )
-_DENY_WHAT_FOLLOWS = frozenset({"no", "without", "keine", "ohne"})
+# "Opposite" is a word of this sign, and elsewhere negates.
 _OPPOSED = Sign("ST segments and T waves opposite to the QRS complex")
+_OPPOSITE = frozenset({"opposite", "opposed"})
 _ALL_OF_THEM = frozenset({"both", "all", "either", "these", "those", "them", "beide", "beides"})
-_REACH = 4  # words that a negation reaches
-
-
-class _SignWords(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    words: tuple[tuple[str, ...], ...]
-
-
-class _File(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    sign: tuple[_SignWords, ...]
-
-
-@cache
-def _sign_words() -> tuple[_SignWords, ...]:
-    file = resources.files(__package__).joinpath("language", "signs.toml")
-    return _File.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))).sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +136,13 @@ def _holds_unread_negation(clause: str, found: Sequence[Weighted]) -> bool:
     if not holds_negating_word(clause):
         return False
     words = fold_characters(clause).split()
-    says_itself = {*_NEGATIONS, "opposite", "opposed"} if _is_opposed(found) else _NEGATIONS
-    if holds_negating_word(" ".join(word for word in words if word not in says_itself)):
+    is_opposed = any(each.part == _OPPOSED for each in found)
+    read = NEGATIONS | _OPPOSITE if is_opposed else NEGATIONS
+    if holds_negating_word(" ".join(word for word in words if word not in read)):
         return True
-    if says_itself is not _NEGATIONS and not _NEGATIONS & set(words):
+    if is_opposed and NEGATIONS.isdisjoint(words):
         return False
-    return not any(isinstance(p.part, Not) or p.part in _DENYING for p in found)
+    return not any(isinstance(each.part, Not) or each.part in _DENYING for each in found)
 
 
 def _denies_others(clause: str) -> bool:
@@ -217,10 +150,6 @@ def _denies_others(clause: str) -> bool:
     words = fold_characters(clause).split()
     named = [w for w in words if not (holds_negating_word(w) or is_function_word(w))]
     return holds_negating_word(clause) and {*named} <= _ALL_OF_THEM
-
-
-def _is_opposed(found: Sequence[Weighted]) -> bool:
-    return any(each.part == _OPPOSED for each in found)
 
 
 def read_piece(text: str, lexicon: Lexicon) -> Piece:
@@ -252,7 +181,7 @@ def _parts(clause: str, lexicon: Lexicon) -> Iterator[Weighted]:
         yield _weighted(whole.question, weight, lexicon)
         return
     measured = read_measurement(clause)
-    if measured is None and not words & (_NEGATIONS | SUM_WORDS):
+    if measured is None and not words & (NEGATIONS | SUM_WORDS):
         measured = read_measurement(clause, lenient=True)
     if measured is not None:
         yield Weighted(measured, weight)
@@ -263,7 +192,7 @@ def _parts(clause: str, lexicon: Lexicon) -> Iterator[Weighted]:
     in_leads = () if limits_leads else tuple(_in_leads(clause))
     has_leads = limits_leads or bool(in_leads)
     named = tuple(p for p in _named(clause, lexicon) if not has_leads or not _is_general(p))
-    for part in dict.fromkeys((*in_leads, *named, *_in_words(clause))):
+    for part in dict.fromkeys((*in_leads, *named, *signs_said(clause))):
         if not _is_of_other_leads(part, clause):
             yield _weighted(part, weight, lexicon)
 
@@ -307,52 +236,38 @@ def _unread_words(clause: str, lexicon: Lexicon, found: Sequence[Weighted]) -> I
         return
     words = folded_words(clause)
     has_measurement = any(isinstance(leaf, Measured) for p in found for leaf in leaves(p.part))
-    has_denial = any(isinstance(p.part, Not) for p in found)
-    said = {word for line in _matching_lines(clause) for piece in line for word in piece.split()}
-    states_feature = any(True for _ in signs_in_leads(clause))
-    feature_words = {word for f in FEATURES for word in (*f.wave, *f.words) if states_feature}
-    if states_feature:
-        feature_words |= set(region_words())
+    denials = NEGATIONS if any(isinstance(p.part, Not) for p in found) else frozenset[str]()
+    said, accounted = tuple(beginnings_said(clause)), _feature_words(clause) | denials
     place = 0
     while place < len(words):
         wording = lexicon.phrases.at(words, place)
-        word = words[place]
         if wording is not None:
             place = wording[1]
             continue
+        word = words[place]
         place += 1
-        is_said = any(word.startswith(piece) for piece in said) or word in feature_words
         is_number = any(c.isdigit() for c in word) and word not in LEAD_WORDS
-        is_of_number = has_measurement and (is_number or is_unit(word))
-        is_small = word in WAVES or word in LEAD_WORDS or is_function_word(word)
-        is_small = (is_small and not is_qualifier(word)) or is_of_severity(word)
-        is_small |= has_denial and word in _NEGATIONS
         # "Two PVCs", "RBBB-like": what is named is not what is asked.
         counts = is_number_word(word) and lexicon.phrases.at(words, place) is not None
         if counts or word in _LOOSELY:
             yield word
+        elif has_measurement and (is_number or is_unit(word)):
             continue
-        if not is_of_number and (is_number or not (is_said or is_small)):
+        elif is_number or not (word in accounted or word.startswith(said) or _is_small(word)):
             yield word
 
 
-def _matching_lines(clause: str) -> Iterator[tuple[str, ...]]:
-    text = f" {' '.join(folded_words(clause))} "
-    for entry in _sign_words():
-        yield from (line for line in entry.words if _all_begin_in(text, line))
+def _feature_words(clause: str) -> frozenset[str]:
+    """The words of all features and regions, if a clause states a feature in leads."""
+    if not any(True for _ in signs_in_leads(clause)):
+        return frozenset()
+    return region_words().union(*(feature.wave | feature.words for feature in FEATURES))
 
 
-def _all_begin_in(text: str, pieces: tuple[str, ...]) -> bool:
-    """Whether each piece begins at a word of the text; what denies, before what it denies."""
-    begun = [f" {piece.lstrip()}" for piece in pieces]
-    if pieces[0].strip() not in _DENY_WHAT_FOLLOWS:
-        return all(piece in text for piece in begun)
-    start = text.find(begun[0])
-    places = [text.find(piece, start) for piece in begun[1:]]
-    if start < 0 or any(place < 0 for place in places):
-        return False
-    # "no QRS after the P wave" denies no P wave.
-    return not WAVES & set(text[start : max(places, default=start)].split())
+def _is_small(word: str) -> bool:
+    """Whether a folded word need not be read: a wave, a lead, grammar, or how severe it is."""
+    is_part = word in WAVES or word in LEAD_WORDS or is_function_word(word)
+    return (is_part and not is_qualifier(word)) or is_of_severity(word)
 
 
 def _is_general(part: Question) -> bool:
@@ -367,8 +282,7 @@ def _in_leads(clause: str) -> Iterator[Question]:
     words = re.findall(r"[^\W_]+", fold_characters(clause))
     for names, place in signs_in_leads(clause):
         part = all_of(map(Sign, names))
-        is_denied = bool(_NEGATIONS & set(words[max(0, place - _REACH) : place]))
-        yield denied(part) if is_denied else part
+        yield denied(part) if is_denied(words, place) else part
 
 
 def _named(clause: str, lexicon: Lexicon) -> Iterator[Question]:
@@ -377,36 +291,10 @@ def _named(clause: str, lexicon: Lexicon) -> Iterator[Question]:
     place = 0
     while place < len(words):
         found = lexicon.phrases.at(words, place)
-        if found is None or _has_opposite_name(found[0], words[place - 1 : place], lexicon):
+        before = words[place - 1] if place else ""
+        # "Right" before "fascicular block": a wording of the left one alone.
+        if found is None or lexicon.contradicts(before, found[0]):
             place += 1
             continue
-        is_denied = bool(_NEGATIONS & set(words[max(0, place - _REACH) : place]))
-        yield denied(found[0]) if is_denied else found[0]
+        yield denied(found[0]) if is_denied(words, place) else found[0]
         place = found[1]
-
-
-def _has_opposite_name(part: Question, before: Sequence[str], lexicon: Lexicon) -> bool:
-    """Whether the word before a wording contradicts it: "right" before "fascicular block"."""
-    if not before or not isinstance(part, KnownCondition) or not lexicon.catalogue.has(part.id):
-        return False
-    return contradicts(before[0], fold_characters(lexicon.catalogue.get(part.id).name))
-
-
-def _denied_between(text: str, pieces: Sequence[str]) -> bool:
-    """Whether a negation stands between the pieces: "wide QRS without a P wave" has no wide P."""
-    places = [text.index(f" {piece.lstrip()}") for piece in pieces]
-    between = text[min(places) : max(places)].split()
-    said = {word for piece in pieces for word in piece.split()}
-    return bool(_NEGATIONS & set(between) - said)
-
-
-def _in_words(clause: str) -> Iterator[Question]:
-    text = f" {' '.join(folded_words(clause))} "
-    for entry in _sign_words():
-        pieces = next((line for line in entry.words if _all_begin_in(text, line)), None)
-        if pieces is None or _denied_between(text, pieces):
-            continue
-        place = len(text[: text.index(f" {pieces[-1].lstrip()}") + 1].split())
-        before = set(text.split()[max(0, place - _REACH) : place])
-        says_no = any(set(piece.split()) & _NEGATIONS for piece in pieces)
-        yield denied(Sign(entry.name)) if before & _NEGATIONS and not says_no else Sign(entry.name)

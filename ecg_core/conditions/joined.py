@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, auto
 
+from ecg_core.conditions.comparisons import read_measurement
 from ecg_core.conditions.frames import undenied
-from ecg_core.conditions.quantities import quantities, read_measurement
+from ecg_core.conditions.quantities import quantities
 from ecg_core.conditions.question import (
     AnyOf,
     Comparator,

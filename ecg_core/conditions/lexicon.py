@@ -11,8 +11,8 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from ecg_core.conditions.catalogue import Catalogue, Condition
+from ecg_core.conditions.comparisons import read_measurement
 from ecg_core.conditions.phrases import Phrases
-from ecg_core.conditions.quantities import read_measurement
 from ecg_core.conditions.question import KnownCondition, Question, Sign, denied
 from ecg_core.conditions.scope import (
     EcgVocabulary,
@@ -20,7 +20,7 @@ from ecg_core.conditions.scope import (
     is_plain_word,
     names_other_things,
 )
-from ecg_core.conditions.spelling import is_near_word, nearest_term, respelt
+from ecg_core.conditions.spelling import contradicts, is_near_word, nearest_term, respelt
 from ecg_core.conditions.terms import fold_characters, normalise_term
 
 _SNOMED = re.compile(r"(?:snomed(?: ?ct)?[ :]*|sct[ :]*)?(\d{6,18})", re.IGNORECASE)
@@ -103,6 +103,15 @@ class Lexicon:
             return Found(sign)
         coded = self._by_code(text.strip())
         return self._said(text) if coded is None else Found(KnownCondition(coded.id))
+
+    def contradicts(self, folded: str, question: Question) -> bool:
+        """Whether a folded text holds the opposite of a word in the name of what is asked.
+
+        "Right" contradicts "left anterior fascicular block", of which a wording has no side.
+        """
+        if not isinstance(question, KnownCondition) or not self.catalogue.has(question.id):
+            return False
+        return contradicts(folded, fold_characters(self.catalogue.get(question.id).name))
 
     def ambiguous(self, text: str) -> tuple[Condition, ...]:
         """The conditions that a term may mean."""

@@ -5,8 +5,8 @@ module is lopsided on purpose: it reads a few plain forms of negation, and it re
 words that negate than it reads, so that whatever it cannot read is refused. A needless refusal
 costs a rewording; a missed negation turns the answer round.
 
-Every pattern takes time linear in the text (`python -m tests.load.linearity`): no two repetitions
-that can share characters stand beside each other, and none can begin inside another's run.
+Every pattern takes time linear in the text (`make linearity`): no two repetitions that can share
+characters stand beside each other, and none can begin inside another's run.
 """
 
 import re

@@ -8,23 +8,18 @@ be read, gets no answer. No note and no message repeats the text: it may hold pa
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ecg_core.conditions.clauses import pieces
+from ecg_core.conditions.comparisons import read_measurement
 from ecg_core.conditions.descriptions import (
     Description,
     has_unread_leads,
     read_description,
     read_piece,
 )
-from ecg_core.conditions.frames import (
-    Qualifier,
-    is_of_severity,
-    undenied,
-    unframed,
-    unqualified,
-)
+from ecg_core.conditions.frames import Qualifier, is_of_severity, undenied, unframed
 from ecg_core.conditions.joined import (
     SeveralConditions,
     UnclearJoints,
@@ -32,7 +27,7 @@ from ecg_core.conditions.joined import (
     read_joined,
 )
 from ecg_core.conditions.kinds import Piece, read_kinds
-from ecg_core.conditions.lexicon import Found, Lexicon, folded_words
+from ecg_core.conditions.lexicon import Lexicon, folded_words
 from ecg_core.conditions.negation import (
     denies_a_denial,
     holds_negating_symbol,
@@ -40,15 +35,14 @@ from ecg_core.conditions.negation import (
     names_something,
     negated_terms,
     plainer_forms,
-    terms_after_prefix,
 )
+from ecg_core.conditions.notes import Note, not_read, qualifier_not_read
 from ecg_core.conditions.quantities import (
     COMPARING,
     asks_for_value,
     compares,
     holds_limit,
     holds_number_of_quantity,
-    read_measurement,
 )
 from ecg_core.conditions.queries import UNCLEAR_NEGATION, text_faults, understand_query
 from ecg_core.conditions.question import (
@@ -67,7 +61,6 @@ from ecg_core.conditions.question import (
     leaves,
 )
 from ecg_core.conditions.refusals import (
-    refuse_ambiguous,
     refuse_array,
     refuse_set_against,
     refuse_unclear_joints,
@@ -81,32 +74,12 @@ from ecg_core.conditions.scope import (
     names_other_things,
 )
 from ecg_core.conditions.shorthand import written_out
-from ecg_core.conditions.spelling import contradicts, is_slip
 from ecg_core.conditions.terms import fold_characters
+from ecg_core.conditions.whole_names import NameReader
 from ecg_core.errors import FaultCode, InvalidQuery
 
 _MAX_CHARACTERS = 300
 _FEW_WORDS = 5  # where one word that is not read may be the one that matters
-
-
-class NoteCode:
-    """Codes of warnings about how a query was read. Part of the HTTP contract."""
-
-    NOT_READ = "not_read"
-    SPELLING = "query_spelling"
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What the asker should know of how a text was read; never in the text's own words."""
-
-    code: str
-    detail: str
-
-
-_ANY_OF_LIST = Note(
-    NoteCode.NOT_READ, "not read: whether all of the list are meant; any of them is asked for"
-)
 _SOME_OF = re.compile(
     r"(?:at least |mindestens )?(?:two|three|2|3|zwei|drei) (?:of|von)\b", re.IGNORECASE
 )
@@ -114,7 +87,6 @@ _SOME_LEADS = re.compile(
     r"\b(?:any|some|one|two|three|irgend\w+|zwei|drei)\b(?:\s+\w+){0,2}?\s+(?:of|leads?|von)\b",
     re.IGNORECASE,
 )
-_LONGEST_ABBREVIATION = 8  # letters
 _SHORT = 3  # letters of an abbreviation that is also a word of some language
 
 
@@ -135,21 +107,12 @@ class Reading:
     notes: tuple[Note, ...] = ()
 
 
-_QUALIFIERS = {
-    Qualifier.SEVERITY: "how severe it is",
-    Qualifier.ACUITY: "how new it is",
-    Qualifier.AGE: "how old it is",
-    Qualifier.ONLY: "that it is the only finding",
-    Qualifier.SIDE: "on which side it is",
-    Qualifier.FREQUENCY: "how often it occurs",
-}
-
-
 class QuestionReader:
     """Reads texts through a lexicon; what a text means follows from the two alone."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
+        self._names = NameReader(lexicon)
         self._vocabulary = EcgVocabulary(lexicon.catalogue)
         self._exclusive = frozenset(lexicon.catalogue.exclusive)
 
@@ -175,9 +138,9 @@ class QuestionReader:
         if not names_something(forms[-1]):
             detail = "The query names no condition; ask for one by name."
             raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
-        # "Z. n. Infarkt" is a name.
-        listed = self._lexicon.find(asked)
-        question, notes = self._question((asked,) if listed else forms)
+        # "Z. n. Infarkt" is a name: nothing of it is frame or shorthand.
+        is_listed = self._lexicon.find(asked) is not None
+        question, notes = self._question((asked,) if is_listed else forms)
         if contradicts_itself(question, self._exclusive):
             detail = "The parts of the query exclude one another; ask for each by itself."
             raise InvalidQuery.of(FaultCode.QUERY_CONTRADICTORY, detail)
@@ -187,7 +150,7 @@ class QuestionReader:
         notes: list[Note] = []
         if not COMPARING.isdisjoint(forms[0]) and not any(map(str.isdigit, forms[0])):
             refuse_set_against(forms[0], self._lexicon)  # "AF > flutter"
-        named = self._named(forms, notes)
+        named = self._names.read(forms, notes)
         if named is not None:
             return named, notes
         barest = forms[-1]
@@ -201,11 +164,11 @@ class QuestionReader:
             raise InvalidQuery([UNCLEAR_NEGATION])
         kinds = read_kinds(barest, pieces, self._piece, self._lexicon.catalogue)
         if kinds is not None:
-            notes.append(_ANY_OF_LIST)
+            notes.append(not_read("whether all of the list are meant; any of them is asked for"))
             if not kinds.is_whole:
-                notes.append(_not_read("a part of the list"))
+                notes.append(not_read("a part of the list"))
             return kinds.question, notes
-        # "no signs of LVH or RVH"
+        # "No signs of LVH or RVH" is cut as "no LVH or RVH" is.
         inner = undenied(barest)
         joined = self._joined(barest if inner is None else f"no {inner}", notes)
         if joined is not None:
@@ -215,82 +178,9 @@ class QuestionReader:
     def _piece(self, text: str) -> Piece:
         return read_piece(text, self._lexicon)
 
-    def _named(self, forms: tuple[str, ...], notes: list[Note]) -> Question | None:
-        """What is named as a whole: exactly, without qualifiers, denied, or misspelt."""
-        for form in forms:
-            found = self._leaf(form) or self._leaf(_adjective_first(form))
-            if found is not None:
-                return found
-        for form in forms:
-            found = self._unqualified(form, notes) or self._denied(form, notes)
-            if found is not None:
-                return found
-        return _first(self._misspelt(form, notes) for form in forms[::-1])
-
-    def _leaf(self, text: str) -> Question | None:
-        if meanings := self._lexicon.ambiguous(text):
-            names = ", ".join(meaning.name for meaning in meanings)
-            refuse_ambiguous(names)
-        # A number first: "PR above 200 ms" is a wording of a condition, "PR above 201 ms" is none,
-        # and the answer may not jump between the two.
-        measured = read_measurement(text)
-        found = self._lexicon.find(text) if measured is None else None
-        return measured if found is None else found.question
-
-    def _unqualified(self, text: str, notes: list[Note]) -> Question | None:
-        for bare in unqualified(text):
-            found = _first(map(self._leaf, unframed(bare.text)))
-            if found is not None and not self._has_opposite_name(found, text):
-                notes.extend(_not_read(_QUALIFIERS[q]) for q in sorted(bare.dropped))
-                return found
-        return None
-
-    def _has_opposite_name(self, found: Question, text: str) -> bool:
-        """Whether a word that was left out denies the name: "right" of a left fascicular block."""
-        if not isinstance(found, KnownCondition) or not self._lexicon.catalogue.has(found.id):
-            return False
-        name = fold_characters(self._lexicon.catalogue.get(found.id).name)
-        return contradicts(fold_characters(text), name)
-
-    def _denied(self, text: str, notes: list[Note]) -> Question | None:
-        inner = undenied(text)
-        if inner is None:
-            return None
-        forms = tuple(unframed(inner))
-        found = _first(map(self._leaf, forms))
-        found = found or _first(self._unqualified(f, notes) for f in forms)
-        if found is None and not holds_negating_word(inner):
-            found = _first(self._misspelt(f, notes) for f in forms)
-        return None if found is None else denied(found)
-
-    def _misspelt(self, text: str, notes: list[Note]) -> Question | None:
-        lexicon = self._lexicon
-        if holds_negating_word(text) or any(map(lexicon.find, terms_after_prefix(text))):
-            return None
-        if any(symbol in text for symbol in COMPARING) or _is_abbreviation(text):
-            return None  # "R > S in V1" is no slip in "rSr' in V1"
-        near = {f.question: (f.corrected, notes) for f, notes in self._respelt(text)}
-        near = near or {f.question: (f.corrected, []) for f in lexicon.nearest(text)}
-        near = {q: found for q, found in near.items() if _may_be_slip(text, found[0] or "")}
-        if len(near) > 1:
-            refuse_ambiguous(", ".join(term for term, _ in near.values() if term))
-        for question, (corrected, dropped) in near.items():
-            notes += [*dropped, Note(NoteCode.SPELLING, f"read as: {corrected}")]
-            return question
-        return None
-
-    def _respelt(self, text: str) -> Iterator[tuple[Found, list[Note]]]:
-        """What a text names once its unknown words are spelt as words of the lexicon."""
-        for corrected in self._lexicon.respelt(text):
-            for form in unframed(corrected):
-                notes: list[Note] = []
-                listed = self._lexicon.find(form)
-                named = listed.question if listed else self._unqualified(form, notes)
-                if named is not None:
-                    yield Found(named, form), notes
-                    break
-
     def _joined(self, text: str, notes: list[Note]) -> Question | None:
+        """What parts joined by "and" and "or" ask for; None where a part cannot be read."""
+        # A part of several meanings is refused only where no other cut of the text can be read.
         ambiguous: list[InvalidQuery] = []
 
         def read(piece: str) -> Question | None:
@@ -314,13 +204,13 @@ class QuestionReader:
         if question is None:
             del notes[written:]
         elif ambiguous and isinstance(question, NotAnswerable):
-            raise ambiguous[0]  # every other part is clear
+            raise ambiguous[0]
         elif undenied(text) is not None:
             return _denied_at_once(question)
         return question
 
     def _part(self, text: str, notes: list[Note]) -> Question | None:
-        named = self._named(tuple(_forms(text)), notes)
+        named = self._names.read(tuple(_forms(text)), notes)
         if named is None and names_other_things(text):
             return NotAnswerable(UnanswerableReason.NOT_A_FINDING)
         return named
@@ -372,38 +262,41 @@ class QuestionReader:
             raise InvalidQuery.of(FaultCode.QUERY_NOT_UNDERSTOOD, detail)
         if not read.question.parts:
             refuse_set_against(text, self._lexicon)
-            notes.append(_not_read("the text, which counts by its embedding alone"))
+            notes.append(not_read("the text, which counts by its embedding alone"))
             return described(text, (), text)
         if self._hangs_on_an_abbreviation(text, read.question.unread):
             return NotAnswerable(UnanswerableReason.NOT_UNDERSTOOD)
         only_denies = all(isinstance(each.part, Not) for each in read.question.parts)
         if read.has_unread_negation or (only_denies and read.question.unread):
             raise InvalidQuery([UNCLEAR_NEGATION])
+        self._note_unread(text, read, notes)
+        is_one_part = len(read.question.parts) == 1 and not read.question.unread
+        return read.question.parts[0].part if is_one_part else read.question
+
+    def _note_unread(self, text: str, read: Description, notes: list[Note]) -> None:
+        """Note what of a description was passed over."""
         self._note_comparisons(text, read, notes)
         if any(map(is_of_severity, folded_words(text))):
-            notes.append(_not_read(_QUALIFIERS[Qualifier.SEVERITY]))
+            notes.append(qualifier_not_read(Qualifier.SEVERITY))
         if read.has_unread_number:
-            notes.append(_not_read("a number"))
+            notes.append(not_read("a number"))
         if has_unread_leads(text, read.question, self._lexicon):
-            notes.append(_not_read("in which leads it is"))
+            notes.append(not_read("in which leads it is"))
         if read.question.unread:
-            notes.append(_not_read("a part of the description, which counts by its embedding"))
-        elif len(read.question.parts) == 1:
-            return read.question.parts[0].part
-        return read.question
+            notes.append(not_read("a part of the description, which counts by its embedding"))
 
     def _note_comparisons(self, text: str, read: Description, notes: list[Note]) -> None:
         """Note what compares or counts and was not read; refuse "LBBB < RBBB"."""
         read_of_it = [leaf for each in read.question.parts for leaf in leaves(each.part)]
         if any(isinstance(leaf, Measured) for leaf in read_of_it):
             return
-        if any(symbol in text for symbol in COMPARING):
+        if not COMPARING.isdisjoint(text):
             refuse_set_against(text, self._lexicon)
         signs = [leaf.name for leaf in read_of_it if isinstance(leaf, Sign)]
         if compares(text, ". ".join((*signs, read.question.unread))):
-            notes.append(_not_read("a comparison"))
+            notes.append(not_read("a comparison"))
         elif any(map(named_leads, signs)) and _SOME_LEADS.search(text):
-            notes.append(_not_read("in how many of the leads it is"))
+            notes.append(not_read("in how many of the leads it is"))
 
     def _hangs_on_an_abbreviation(self, text: str, unread: str) -> bool:
         """Whether all that was read is one short word, and the rest speaks of no ECG.
@@ -418,17 +311,13 @@ class QuestionReader:
         return bool(unread) and is_short and not self._vocabulary.holds_word_of(unread)
 
     def _not_answerable(self, text: str) -> NotAnswerable | None:
+        """Why a text of which nothing was read gets no answer from the text encoder either."""
         if names_other_things(text):
             return NotAnswerable(UnanswerableReason.NOT_A_FINDING)
-        if holds_negating_word(text) or any(
-            self._lexicon.find(term) for term in terms_after_prefix(text)
-        ):
+        if self._names.may_deny(text):
             raise InvalidQuery([UNCLEAR_NEGATION])
-        if (
-            holds_number_of_quantity(text)
-            or holds_limit(text)
-            or not self._vocabulary.holds_word_of(text)
-        ):
+        has_limit = holds_number_of_quantity(text) or holds_limit(text)
+        if has_limit or not self._vocabulary.holds_word_of(text):
             return NotAnswerable(UnanswerableReason.NOT_UNDERSTOOD)
         return None
 
@@ -449,17 +338,6 @@ def _denied_at_once(question: Question) -> Question:
     raise InvalidQuery([UNCLEAR_NEGATION])
 
 
-def _may_be_slip(text: str, corrected: str) -> bool:
-    """Whether a text may be a slip in another: in as many words, of the same leads."""
-    words, others = (frozenset(folded_words(each)) for each in (text, corrected))
-    # "in I" is no slip in "in II".
-    return is_slip(words, others) and {*named_leads(text)} == {*named_leads(corrected)}
-
-
-def _first(questions: Iterable[Question | None]) -> Question | None:
-    return next((question for question in questions if question is not None), None)
-
-
 def _denies_nothing(read: Description) -> bool:
     parts = read.question.parts
     is_whole = bool(parts) and not read.question.unread and not read.has_unread_negation
@@ -468,23 +346,6 @@ def _denies_nothing(read: Description) -> bool:
 
 def _forms(text: str) -> Iterator[str]:
     """Ever barer forms of a text, without doubt, without frames."""
-    for plain in plainer_forms(text):
-        yield plain
-    barest = plain
-    yield from unframed(barest)
-
-
-def _adjective_first(text: str) -> str:
-    """The last word before the others, as in "QRS abnormal"; none of a denial is moved."""
-    *name, last = text.split()
-    is_plain = name and last.isalpha() and not holds_negating_word(text)
-    return " ".join([last, *name]) if is_plain else text
-
-
-def _is_abbreviation(text: str) -> bool:
-    """Whether a text is an abbreviation: another letter makes it another one."""
-    return text.isupper() and text.isalnum() and len(text) <= _LONGEST_ABBREVIATION
-
-
-def _not_read(what: str) -> Note:
-    return Note(NoteCode.NOT_READ, f"not read: {what}")
+    plainer = tuple(plainer_forms(text))
+    yield from plainer
+    yield from unframed(plainer[-1])

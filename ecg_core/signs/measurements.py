@@ -56,9 +56,16 @@ def measure(prepared: PreparedRecording, spec: PreprocessingSpec) -> Measurement
     return _measurements(usual, samples_mv, spec)
 
 
-def measure_window(window: NDArray[np.float32], spec: PreprocessingSpec) -> Measurements:
-    """Measure one prepared window, shape (lead, sample), as a recording of its own."""
-    return measure(PreparedRecording(window[np.newaxis], (), (), (0.0,)), spec)
+def measure_window(
+    window: NDArray[np.float32], spec: PreprocessingSpec
+) -> tuple[Measurements, NDArray[np.float32]]:
+    """Measure one prepared window, shape (lead, sample), as a recording of its own, and its signs.
+
+    Returns:
+        As of `measure_with_signs`.
+    """
+    prepared = PreparedRecording(window[np.newaxis], (), (), (0.0,))
+    return measure_with_signs(prepared, prepared.windows, spec)
 
 
 def measure_with_signs(

@@ -82,7 +82,7 @@ def _leaf_answers(
         if not window.any(axis=1).all():
             continue
         odds = calibration.log_odds(of_recording, known, similarities).tolist()
-        measurements = RecordedMeasurements(measure_window(window, spec))
+        measurements = RecordedMeasurements(*measure_window(window, spec))
         yield LeafAnswers(dict(zip(leaves, odds, strict=True)), measurements)
 
 

@@ -73,7 +73,11 @@ class FiveWays:
     """What is asked of conditions that a training left out, and how it is answered."""
 
     def __init__(
-        self, trained: Sequence[str], hidden: frozenset[str], prompts: Mapping[str, str]
+        self,
+        trained: Sequence[str],
+        hidden: frozenset[str],
+        prompts: Mapping[str, str],
+        rule: CompositionRule,
     ) -> None:
         """Reads nothing yet.
 
@@ -81,11 +85,12 @@ class FiveWays:
             trained: Ids of the conditions that answer for themselves.
             hidden: Ids of those that no text may name.
             prompts: Descriptions by somebody else, by condition id.
+            rule: How parts make a whole.
         """
         self._catalogue = Catalogue.load()
         self._hidden, self._prompts = hidden, prompts
         self._reader = QuestionReader(Lexicon(self._catalogue, [s.wordings for s in SIGNS]))
-        self._composer = Composer(self._catalogue, trained, CompositionRule())
+        self._composer = Composer(self._catalogue, trained, rule)
 
     def askings(self, conditions: Sequence[Condition]) -> Mapping[str, list[Asking]]:
         """What is asked, by way; a condition without a text of a way is not asked so."""
@@ -207,8 +212,15 @@ class OnDemand:
 
     def get(self, quantity: str, lead: str | None) -> MeasuredValue | UnanswerableReason:
         """See `ecg_core.asking.measuring.Measurements`."""
-        measured = _measured(self.window.tobytes(), self.window.shape, self.spec)
-        return measured.get(quantity, lead)
+        return self._taken.get(quantity, lead)
+
+    def sign(self, name: str) -> float | None:
+        """See `ecg_core.asking.measuring.Measurements`."""
+        return self._taken.sign(name)
+
+    @property
+    def _taken(self) -> RecordedMeasurements:
+        return _measured(self.window.tobytes(), self.window.shape, self.spec)
 
 
 @lru_cache(maxsize=_REMEMBERED)  # each method is asked on the same recordings
@@ -216,4 +228,4 @@ def _measured(
     window: bytes, shape: tuple[int, ...], spec: PreprocessingSpec
 ) -> RecordedMeasurements:
     samples = np.frombuffer(window, dtype=np.float32).reshape(shape)
-    return RecordedMeasurements(measure_window(samples, spec))
+    return RecordedMeasurements(*measure_window(samples, spec))

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ecg_core.asking.rule import CompositionRule
 from ecg_core.conditions import Catalogue, Condition
 from ecg_core.files import whole_file
 from ecg_core.statistics.calibration_fit import fit_calibration
@@ -70,8 +71,17 @@ OwnQueries = NetworkScorer | SignRules
 PEERS = Path(__file__).with_name("configs") / "peers.yaml"
 
 
-def ask(bench: Workbench, scorer: Scorer, group: Group) -> Asked:
-    """Ask a trained method for the conditions of the group, of folds 9, 10 and other hospitals."""
+def ask(
+    bench: Workbench, scorer: Scorer, group: Group, rule: CompositionRule | None = None
+) -> Asked:
+    """Ask a trained method for the conditions of the group, of folds 9, 10 and other hospitals.
+
+    Args:
+        bench: What it was trained on.
+        scorer: The method.
+        group: What was left out.
+        rule: How parts make a whole; None: as the service does it.
+    """
     run, catalogue = bench.run, Catalogue.load()
     spec = run.config.preprocessing
     whole = bench.whole or bench.recordings
@@ -87,7 +97,10 @@ def ask(bench: Workbench, scorer: Scorer, group: Group) -> Asked:
         for embedded in (bench.embedder.conditions, bench.embedder.untrained)
     )
     similarity, nearest = by_name.max(dim=1)
-    answers = _answers(bench, scorer, conditions, windows, parts == f"fold {VALIDATION_FOLD}")
+    prompts = read_prompts(run.shared)
+    rule = rule or CompositionRule()
+    five = FiveWays(bench.recordings.conditions, bench.hidden, prompts, rule)
+    answers = _answers(bench, scorer, five, conditions, windows, parts == f"fold {VALIDATION_FOLD}")
     return Asked(
         ids=np.array([*map(str, whole.ecg_ids[rows]), *others.recording_ids]),
         parts=parts,
@@ -117,6 +130,7 @@ class _Answers(TypedDict):
 def _answers(
     bench: Workbench,
     scorer: Scorer,
+    five: FiveWays,
     conditions: Sequence[Condition],
     windows: Tensor,
     chosen: NDArray[np.bool_],
@@ -126,12 +140,12 @@ def _answers(
     Args:
         bench: What it was trained on.
         scorer: The method.
+        five: Reads and composes.
         conditions: What is asked.
         windows: Of whom: shape (recording, lead, sample).
         chosen: Which of them are fold 9's: they calibrate the method on what was trained.
     """
     queries = scorer.queries if isinstance(scorer, OwnQueries) else _by_signs(bench.embedder)
-    five = FiveWays(bench.recordings.conditions, bench.hidden, read_prompts(bench.run.shared))
     askings = five.askings(conditions)
     needed = five.needs(askings)
     worded = {
@@ -194,12 +208,7 @@ def leave_out(run: Run, group: Group, method: str, peers: PeersConfig) -> Path:
             raise WrongRun([*faults, f"remove the folder {file.parent.name} to make them anew"])
         print(f"{file}: is there")
         return file
-    left_out = LeftOut(group.conditions, Catalogue.load())
-    bench = open_workbench(
-        replace(run, config=config_of(method, run.config)),
-        left_out,
-        relabel=lambda recordings: recordings.without(group.nearly_the_same),
-    )
+    bench = open_without(replace(run, config=config_of(method, run.config)), group)
     own, warm_up = file.with_suffix(""), file.parent / "warm_up"
     whole = bench.whole or bench.recordings
     _claim(own, _origin(run, group, method, peers, whole, None))
@@ -220,6 +229,15 @@ def leave_out(run: Run, group: Group, method: str, peers: PeersConfig) -> Path:
     keep(ask(bench, scorer, group), file)
     print(f"{file}: written")
     return file
+
+
+def open_without(run: Run, group: Group) -> Workbench:
+    """All that a training needs that knows nothing of a group."""
+    return open_workbench(
+        run,
+        LeftOut(group.conditions, Catalogue.load()),
+        relabel=lambda recordings: recordings.without(group.nearly_the_same),
+    )
 
 
 def _claim(folder: Path, origin: Provenance) -> None:

@@ -157,7 +157,7 @@ class DiagnosisEngine:
         with clock.stage("embed_queries"):
             leaves = self.answerer.embed(queries, checkpoint)
         with clock.stage("fuse"):
-            taken = RecordedMeasurements(measurements)
+            taken = RecordedMeasurements(measurements, signs)
             trust = self.trust.judge(basis, signs, report)
             answered = self.answerer.answer(queries, leaves, features, taken, trust, checkpoint)
             findings = ranked(answered, self.answerer.composer, for_reading=not question.queries)

@@ -17,7 +17,6 @@ from ecg_core.conditions import Catalogue
 from ecg_core.errors import InvalidQuery
 from ecg_core.preprocessing import PreparedRecording
 from ecg_core.signs.measurements import measure_with_signs
-from ecg_core.signs.quantities import Measurements
 from model_training.data.labelled import LabelledRecordings
 from model_training.run.config import Run, load_config
 from model_training.run.recordings import load_recordings
@@ -46,7 +45,7 @@ class EngineFold:
     recordings: LabelledRecordings
     rows: NDArray[np.intp]
     features: Sequence[NDArray[np.float32]] = field(repr=False)
-    measured: Sequence[Measurements] = field(repr=False)
+    measured: Sequence[RecordedMeasurements] = field(repr=False)
 
     def ask(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Probabilities, shape (recording, text); NaN where a text is refused or not answered."""
@@ -82,7 +81,7 @@ class EngineFold:
         """What the model says of each recording, before anything is composed."""
         answerer = self.engine.answerer
         return [
-            LeafAnswers(answerer.log_odds(prepared, features), RecordedMeasurements(measured))
+            LeafAnswers(answerer.log_odds(prepared, features), measured)
             for features, measured in zip(self.features, self.measured, strict=True)
         ]
 
@@ -108,16 +107,14 @@ class EngineFold:
 
     def values(self, quantity: str) -> NDArray[np.float64]:
         """What was measured, shape (recording,); NaN where it could not be."""
-        taken = [RecordedMeasurements(one).get(quantity, None) for one in self.measured]
+        taken = [one.get(quantity, None) for one in self.measured]
         values = [one.value if isinstance(one, MeasuredValue) else np.nan for one in taken]
         return np.array(values, dtype=np.float64)
 
     def _answers(self, queries: Sequence[AskedQuery]) -> NDArray[np.float64]:
         prepared = self.engine.answerer.embed(queries)
         rows = [
-            _probabilities(
-                self.engine.answerer.answer(queries, prepared, f, RecordedMeasurements(m))
-            )
+            _probabilities(self.engine.answerer.answer(queries, prepared, f, m))
             for f, m in zip(self.features, self.measured, strict=True)
         ]
         return np.stack(rows)
@@ -138,7 +135,7 @@ def open_fold(engine: DiagnosisEngine, recordings: LabelledRecordings, number: i
         prepared = PreparedRecording(windows, (), (), (0.0,))
         measurements, signs = measure_with_signs(prepared, windows, spec)
         features.append(engine.ecg_encoder.encode(windows, signs))
-        measured.append(measurements)
+        measured.append(RecordedMeasurements(measurements, signs))
     return EngineFold(engine, recordings, rows, features, measured)
 
 

@@ -1,7 +1,9 @@
 """Chooses the numbers of `ecg_core.asking.rule.CompositionRule` on fold 9 with the shipped bundle.
 
 Run: `python -m tests.benchmarks.fit_composition --shared ../shared/data`. Prints what it tried and
-chose; the chosen numbers are the rule's defaults, for bundles whose manifest has none.
+chose; the chosen numbers are the rule's defaults, which every bundle that is exported states. With
+`--write service/bundle` nothing is chosen: that bundle gets the defaults, and the base rates that
+follow from them.
 
 No recording of fold 9 tells what a condition that was never trained is worth, so trained ones stand
 in: each is answered as if it had not been trained, from its signs, from measurements and from the
@@ -16,12 +18,15 @@ import sys
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ecg_core.asking.composing import Composer, Leaf, LeafAnswers
 from ecg_core.asking.rule import CompositionRule
+from ecg_core.bundle import load_bundle, write_manifest
 from ecg_core.conditions import Catalogue
 from ecg_core.conditions.question import AnyOf, Described, KnownCondition, Sign
 from ecg_core.signs import SIGNS
@@ -45,8 +50,8 @@ MOST_NORMAL_LISTED = 0.04
 _OF_DESCRIPTIONS = {"text_weight": (0.5, 1.0, 2.0), "described_softness": (4.0, 16.0)}
 # Trained conditions state no supporting parts: between equals the smaller weight stays.
 _OF_CONDITIONS = {"required_softness": (2.0, 4.0, 8.0), "supporting_weight": (0.5, 1.0)}
-_SCALES = (0.5, 1.0)
-_BIASES = tuple(-0.5 * step for step in range(25))
+_SCALES = (0.2, 0.25, 0.35, 0.5)
+_BIASES = tuple(-0.25 * step for step in range(50))
 
 
 class StandIns:
@@ -185,6 +190,30 @@ def _scaled(
     return min(losses, key=losses.__getitem__)
 
 
+def write_rule(folder: Path, rule: CompositionRule, fold: EngineFold) -> None:
+    """Give a bundle a rule, and untrained conditions the base rates that follow from it.
+
+    Args:
+        folder: The bundle's.
+        rule: How parts make a whole.
+        fold: Recordings of fold 9 as the bundle's engine sees them.
+    """
+    manifest = load_bundle(folder).manifest
+    composer = fold.engine.answerer.composer.with_rule(rule)
+    queries = fold.engine.resolver.resolve([])
+    answers = fold.log_odds(fold.engine.answerer.embed(queries))
+    whole = [one for one, row in zip(answers, fold.rows, strict=True) if _is_whole(fold, row)]
+    untrained = [c.id for c in Catalogue.load().conditions if not composer.is_trained(c.id)]
+    odds = [[composer.answer(KnownCondition(i), one).log_odds for i in untrained] for one in whole]
+    means = expit(np.array(odds, dtype=np.float64)).mean(axis=0)
+    rates = {**(manifest.base_rates or {}), **dict(zip(untrained, means.tolist(), strict=True))}
+    write_manifest(folder, manifest.model_copy(update={"composition": rule, "base_rates": rates}))
+
+
+def _is_whole(fold: EngineFold, row: int) -> bool:
+    return bool(fold.recordings.windows[row].any(axis=1).all())
+
+
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -194,9 +223,14 @@ def main() -> None:
     """Choose the numbers and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_fold_arguments(parser)
+    parser.add_argument("--write", type=Path, help="folder of the bundle that gets the defaults")
     arguments = parser.parse_args()
-    fold = open_fold(load_engine(), recordings_of(arguments), VALIDATION_FOLD)
-    _say(fit(fold).model_dump_json(indent=2))
+    engine = load_engine() if arguments.write is None else load_engine(arguments.write)
+    fold = open_fold(engine, recordings_of(arguments), VALIDATION_FOLD)
+    if arguments.write is None:
+        _say(fit(fold).model_dump_json(indent=2))
+    else:
+        write_rule(arguments.write, CompositionRule(), fold)
 
 
 if __name__ == "__main__":

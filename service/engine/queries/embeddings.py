@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_core.checkpoint import Checkpoint, no_checkpoint
+from ecg_core.conditions.notes import Note
 from ecg_core.conditions.question import Described, Question, denied
 from ecg_core.conditions.question import KnownCondition as Condition
-from ecg_core.conditions.reading import Note
 from ecg_core.prompts import PromptTemplates, mean_embedding
 from service.engine.inference.protocols import TextEncoder
 from service.engine.queries.conditions import KnownCondition

@@ -42,11 +42,18 @@ RATE = MeasuredValue(75.0, "/min", 1.5)
 class Measurements:
     """A fixed set of measurements; what is not in it cannot be measured."""
 
-    def __init__(self, values: Mapping[str, MeasuredValue] | None = None) -> None:
-        self._values = values or {}
+    def __init__(
+        self,
+        values: Mapping[str, MeasuredValue] | None = None,
+        signs: Mapping[str, float] | None = None,
+    ) -> None:
+        self._values, self._signs = values or {}, signs or {}
 
     def get(self, quantity: str, lead: str | None) -> MeasuredValue | UnanswerableReason:
         return self._values.get(quantity, UnanswerableReason.NOT_MEASURABLE)
+
+    def sign(self, name: str) -> float | None:
+        return self._signs.get(name)
 
 
 def needed(questions: Iterable[Question]) -> list[Leaf]:
@@ -122,6 +129,26 @@ def test_every_part_of_the_logic_moves_the_answer(condition_id: str) -> None:
         if part in logic.excluding:
             low, high = high, low
         assert high > low + 0.01, (condition_id, part)
+
+
+@pytest.mark.parametrize("condition_id", UNTRAINED)
+def test_what_is_measured_of_a_required_sign_moves_the_answer(condition_id: str) -> None:
+    logic = COMPOSER.logic(condition_id)
+    if logic is None:
+        return
+    question = KnownCondition(condition_id)
+    above = {c.id for c in CATALOGUE.ancestors(condition_id)}
+    below = {c.id for c in CATALOGUE.narrower(condition_id)}
+    leaves = {
+        leaf: 20.0 if leaf.condition in above else -20.0 if leaf.condition in below else 0.0
+        for leaf in COMPOSER.needs(question)
+    }
+    for part in (part for part in logic.required if isinstance(part, Sign)):
+        low, unmeasured, high = (
+            log_odds(question, LeafAnswers(leaves, Measurements(signs=signs)))
+            for signs in ({part.name: -2.0}, {}, {part.name: 2.0})
+        )
+        assert high > unmeasured > low, (condition_id, part)
 
 
 def _leaf_of(part: Question) -> Leaf | None:

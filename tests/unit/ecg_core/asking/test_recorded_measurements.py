@@ -1,10 +1,15 @@
 """Measurements in the form that questions ask."""
 
+import math
+
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ecg_core.asking.measuring import MeasuredValue
 from ecg_core.asking.recorded_measurements import RecordedMeasurements
 from ecg_core.conditions.question import UnanswerableReason
+from ecg_core.signs import SIGNS
 from ecg_core.signs.quantities import (
     Beat,
     LeadQuantity,
@@ -18,6 +23,14 @@ from ecg_core.signs.quantities import (
 
 def in_mv(value: float) -> Measurement:
     return Measurement(Unit.MILLIVOLTS, value, 0.03)
+
+
+def signs_of_two_windows() -> NDArray[np.float32]:
+    """The first sign is measured in both windows, the second in one, the others in none."""
+    signs = np.full((2, len(SIGNS)), np.nan, np.float32)
+    signs[:, 0] = 1.0, 3.0
+    signs[0, 1] = -40.0
+    return signs
 
 
 MEASUREMENTS = RecordedMeasurements(
@@ -36,7 +49,8 @@ MEASUREMENTS = RecordedMeasurements(
         },
         beats=tuple(Beat(at_s, ectopic=False) for at_s in (0.5, 1.3, 3.8, 4.6)),
         measured_s=10.0,
-    )
+    ),
+    signs_of_two_windows(),
 )
 
 
@@ -64,6 +78,13 @@ def test_what_is_not_measured_says_why() -> None:
     assert MEASUREMENTS.get("pr_interval", None) is UnanswerableReason.NOT_MEASURABLE
     assert MEASUREMENTS.get("qrs_axis", None) is UnanswerableReason.MISSING_LEADS
     assert MEASUREMENTS.get("p_amplitude", "II") is UnanswerableReason.NOT_MEASURABLE
-    nothing = RecordedMeasurements(Measurements({}, {}, (), 0.0))
+    nothing = RecordedMeasurements(Measurements({}, {}, (), 0.0), np.zeros((0, len(SIGNS))))
     for quantity in ("longest_rr_interval", "sokolow_lyon", "heart_rate"):
         assert nothing.get(quantity, None) is UnanswerableReason.NOT_MEASURABLE
+
+
+def test_a_sign_is_the_mean_of_the_windows_in_which_it_was_measured() -> None:
+    first, second, third = (sign.name for sign in SIGNS[:3])
+    assert MEASUREMENTS.sign(first) == pytest.approx(2 * math.tanh(1))
+    assert MEASUREMENTS.sign(second) == pytest.approx(-2)
+    assert MEASUREMENTS.sign(third) is None

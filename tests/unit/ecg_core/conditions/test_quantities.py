@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_core.conditions.quantities import Quantity, quantities, read_measurement
+from ecg_core.conditions.comparisons import read_measurement
+from ecg_core.conditions.quantities import Quantity, quantities
 from ecg_core.conditions.question import AllOf, Comparator, Measured, Question
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecg_core.conditions import Condition
-from ecg_core.conditions.quantities import read_measurement
+from ecg_core.conditions.comparisons import read_measurement
+from ecg_core.conditions.notes import NoteCode
 from ecg_core.conditions.question import (
     AllOf,
     AnyOf,
@@ -24,7 +25,6 @@ from ecg_core.conditions.question import (
     all_of,
     leaves,
 )
-from ecg_core.conditions.reading import NoteCode
 from ecg_core.errors import FaultCode, InvalidQuery
 from ecg_core.signs import SIGNS
 from tests.support.questions import AF, CATALOGUE, LBBB, READER, question_of, refused

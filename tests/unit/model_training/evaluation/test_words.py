@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ecg_core.conditions import Catalogue
 from model_training.evaluation.words import (
+    FRESH_KINDS,
     condition_texts,
     fresh_texts,
     held_out,
