@@ -65,6 +65,7 @@ _LEAST_LETTERS_OF_WORD, _LETTERS_OF_WORD_FOR_TWO = 4, 10
 _MOST_UNKNOWN = 3  # words
 _MOST_RESPELT = 16
 _SHORT = 3  # letters
+_VOWELS = frozenset("aeiou")
 _NUMERALS = frozenset(("i", "ii", "iii", "1", "2", "3"))  # each has its own rules
 _DENYING_PREFIXES = frozenset(("un", "in", "im", "ir", "il", "a", "an", "ab", "non", "on", "dis"))
 
@@ -163,17 +164,28 @@ def is_slip(words: frozenset[str], corrected: frozenset[str]) -> bool:
         # "bund le" may be two halves of one word.
         if not all(_is_half(word, others) for word in short):
             return False
-    pairs = ((one, other) for one in lost for other in added)
-    return not any(_differ_in_denial(one, other) for one, other in pairs)
+    pairs = ((one, other, lost - {one}) for one in lost for other in added)
+    return not any(_differ_in_denial(*pair) for pair in pairs)
 
 
 def _is_half(word: str, others: frozenset[str]) -> bool:
-    return len(word) > 1 and any(len(each) > _SHORT + 1 and word in each for each in others)
+    halves = (each for each in others if len(each) > _SHORT + 1 and word in each)
+    return len(word) > 1 and (any(halves) or any(_lacks_a_letter(word, each) for each in others))
 
 
-def _differ_in_denial(one: str, other: str) -> bool:
-    longer, shorter = sorted((one, other), key=len, reverse=True)
-    return longer.endswith(shorter) and longer.removesuffix(shorter) in _DENYING_PREFIXES
+def _lacks_a_letter(one: str, other: str) -> bool:
+    """Whether one is the other without a letter: "wae"; "rSr'" is no word that "rS" could be."""
+    shorter, longer = sorted((one, other), key=len)
+    is_word = len(shorter) > 1 and not _VOWELS.isdisjoint(longer)
+    return is_word and len(longer) == len(shorter) + 1 and OSA.distance(one, other) == 1
+
+
+def _differ_in_denial(one: str, other: str, beside: frozenset[str]) -> bool:
+    """Whether two words differ in a prefix of denial that does not stand beside, misspelt."""
+    shorter, longer = sorted((one, other), key=len)
+    prefix = longer.removesuffix(shorter)
+    is_there = any(OSA.distance(word, prefix) <= 1 for word in beside)
+    return prefix in _DENYING_PREFIXES and not is_there
 
 
 def contradicts(one: str, other: str) -> bool:
