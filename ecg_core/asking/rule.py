@@ -43,9 +43,9 @@ class CompositionRule(BaseModel):
     supporting_weight: NotNegative = 0.5
     supporting_limit: Positive = 2.0
     own_weight: Positive = 0.25
-    measured_weight: NotNegative = 1.0
-    untrained_scale: Positive = 0.25
-    untrained_bias: float = -2.25
+    measured_weight: NotNegative = 2.0
+    untrained_scale: Positive = 0.35
+    untrained_bias: float = -3.0
     described_softness: Positive = 4.0
     text_weight: Positive = 2.0
 

@@ -77,7 +77,7 @@ class FiveWays:
         trained: Sequence[str],
         hidden: frozenset[str],
         prompts: Mapping[str, str],
-        rule: CompositionRule,
+        rule: CompositionRule | None = None,
     ) -> None:
         """Reads nothing yet.
 
@@ -85,12 +85,12 @@ class FiveWays:
             trained: Ids of the conditions that answer for themselves.
             hidden: Ids of those that no text may name.
             prompts: Descriptions by somebody else, by condition id.
-            rule: How parts make a whole.
+            rule: How parts make a whole; None: as the service does it.
         """
         self._catalogue = Catalogue.load()
         self._hidden, self._prompts = hidden, prompts
         self._reader = QuestionReader(Lexicon(self._catalogue, [s.wordings for s in SIGNS]))
-        self._composer = Composer(self._catalogue, trained, rule)
+        self._composer = Composer(self._catalogue, trained, rule or CompositionRule())
 
     def askings(self, conditions: Sequence[Condition]) -> Mapping[str, list[Asking]]:
         """What is asked, by way; a condition without a text of a way is not asked so."""

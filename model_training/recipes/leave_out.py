@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ecg_core.asking.rule import CompositionRule
 from ecg_core.conditions import Catalogue, Condition
 from ecg_core.files import whole_file
 from ecg_core.statistics.calibration_fit import fit_calibration
@@ -71,17 +70,8 @@ OwnQueries = NetworkScorer | SignRules
 PEERS = Path(__file__).with_name("configs") / "peers.yaml"
 
 
-def ask(
-    bench: Workbench, scorer: Scorer, group: Group, rule: CompositionRule | None = None
-) -> Asked:
-    """Ask a trained method for the conditions of the group, of folds 9, 10 and other hospitals.
-
-    Args:
-        bench: What it was trained on.
-        scorer: The method.
-        group: What was left out.
-        rule: How parts make a whole; None: as the service does it.
-    """
+def ask(bench: Workbench, scorer: Scorer, group: Group) -> Asked:
+    """Ask a trained method for the conditions of the group, of folds 9, 10 and other hospitals."""
     run, catalogue = bench.run, Catalogue.load()
     spec = run.config.preprocessing
     whole = bench.whole or bench.recordings
@@ -97,9 +87,7 @@ def ask(
         for embedded in (bench.embedder.conditions, bench.embedder.untrained)
     )
     similarity, nearest = by_name.max(dim=1)
-    prompts = read_prompts(run.shared)
-    rule = rule or CompositionRule()
-    five = FiveWays(bench.recordings.conditions, bench.hidden, prompts, rule)
+    five = FiveWays(bench.recordings.conditions, bench.hidden, read_prompts(run.shared))
     answers = _answers(bench, scorer, five, conditions, windows, parts == f"fold {VALIDATION_FOLD}")
     return Asked(
         ids=np.array([*map(str, whole.ecg_ids[rows]), *others.recording_ids]),
@@ -159,7 +147,7 @@ def _answers(
         "leaves": five.rows(needed, queries),
         **{way: queries.free_texts(texts) for way, texts in worded.items() if texts},
     }
-    given = _scored(scorer, windows, put)
+    given = scored(scorer, windows, put)
     rows = bench.recordings.rows(VALIDATION_FOLD)
     calibration = fit_calibration(
         given["trained"][chosen].astype(np.float64), bench.recordings.targets[rows].astype(float)
@@ -178,7 +166,7 @@ def _answers(
     return {"name": given["name"], "signs": given["signs"], "ways": ways}
 
 
-def _scored(
+def scored(
     scorer: Scorer, windows: Tensor, put: Mapping[str, NDArray[np.float32]]
 ) -> dict[str, NDArray[np.float32]]:
     """Logits (recording, query) of each part of what is put to a method."""

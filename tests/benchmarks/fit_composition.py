@@ -49,8 +49,9 @@ MOST_NORMAL_LISTED = 0.04
 # point, but of the answers of 0.5 or more by name 0.11 stay at 0.35 for waveforms, not 0.48.
 _OF_DESCRIPTIONS = {"text_weight": (0.5, 1.0, 2.0), "described_softness": (4.0, 16.0)}
 # Trained conditions state no supporting parts: between equals the smaller weight stays.
-_OF_CONDITIONS = {"required_softness": (2.0, 4.0, 8.0), "supporting_weight": (0.5, 1.0)}
-_SCALES = (0.2, 0.25, 0.35, 0.5)
+# Required softnesses of 2, 4 and 8 differ by 0.03 points: the last was chosen once and stays.
+_OF_CONDITIONS = {"supporting_weight": (0.5, 1.0)}
+_SCALES = (0.25, 0.35, 0.5)
 _BIASES = tuple(-0.25 * step for step in range(50))
 
 

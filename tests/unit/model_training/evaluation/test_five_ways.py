@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from ecg_core.asking.composing import Leaf
-from ecg_core.asking.rule import CompositionRule
 from ecg_core.calibration import Calibration
 from ecg_core.conditions import Catalogue
 from ecg_core.conditions.question import Described, KnownCondition, leaves
@@ -29,8 +28,7 @@ PLAIN = Calibration(temperature=1.0, bias=0.0, unseen_temperature=1.0, unseen_bi
 
 @pytest.fixture(scope="module")
 def five():
-    hidden = frozenset({AF, "paroxysmal-atrial-fibrillation"})
-    return FiveWays(TRAINED, hidden, {AF: PROMPT}, CompositionRule())
+    return FiveWays(TRAINED, frozenset({AF, "paroxysmal-atrial-fibrillation"}), {AF: PROMPT})
 
 
 @pytest.mark.parametrize("text", ["atrial fibrillation", "Vorhofflimmern", "AFIB", PROMPT])
