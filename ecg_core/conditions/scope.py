@@ -111,6 +111,7 @@ class EcgVocabulary:
         function = _function_words()
         texts = (t for c in catalogue.conditions for t in (*c.all_wordings, c.description))
         words = {word for text in texts for word in _split(text) if len(word) > 2}
+        words = {word for word in words if not word.isdigit()}  # "480" alone is no word
         self._words = frozenset((words | set(_words().lay_words)) - function)
 
     def knows(self, word: str) -> bool:

@@ -136,6 +136,8 @@ def test_it_is_refused(text: str, code: FaultCode) -> None:
         "flutter waves at 300 per minute",
         "I48.0",
         "Z99.9",
+        "480",
+        "480 <",
     ],
 )
 def test_it_has_no_answer(text: str) -> None:
