@@ -7,6 +7,8 @@ from typing import Protocol
 from ecg_core.conditions.joined import limits
 from ecg_core.conditions.question import Measured, UnanswerableReason
 
+# The largest value of a measured sign: far from its threshold it is no more certain.
+CERTAIN = 2.0
 # A logistic function with this slope is the normal distribution's to within 0.01.
 _LOGISTIC = 1.702
 
@@ -28,9 +30,9 @@ class Measurements(Protocol):
         ...
 
     def sign(self, name: str) -> float | None:
-        """How far a sign's measurement lies beyond its threshold, in its softness, -2 to 2.
+        """How far a sign's measurement lies beyond its threshold, in its softness; at most CERTAIN.
 
-        Far from the threshold it is no more certain. None where it was not measured.
+        None where it was not measured.
         """
         ...
 

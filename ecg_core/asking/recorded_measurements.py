@@ -7,7 +7,7 @@ from math import hypot
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_core.asking.measuring import MeasuredValue
+from ecg_core.asking.measuring import CERTAIN, MeasuredValue
 from ecg_core.conditions.question import UnanswerableReason
 from ecg_core.signs import SIGNS
 from ecg_core.signs.quantities import Measurement, Measurements
@@ -18,7 +18,6 @@ _IN_LEAD = {
     "st_depression": "st_level",
     "t_inversion": "t_amplitude",
 }
-_CERTAIN = 2.0  # see `ecg_core.asking.measuring.Measurements.sign`
 _BELOW_BASELINE = frozenset({"st_depression", "t_inversion"})
 
 
@@ -35,7 +34,7 @@ class RecordedMeasurements:
         is_there = ~np.isnan(signs)
         counts = is_there.sum(axis=0)
         means = np.where(is_there, signs, 0).sum(axis=0, dtype=float) / np.maximum(counts, 1)
-        values = _CERTAIN * np.tanh(means / _CERTAIN)
+        values = CERTAIN * np.tanh(means / CERTAIN)
         self._signs = {
             sign.name: float(value)
             for sign, value, count in zip(SIGNS, values, counts, strict=True)

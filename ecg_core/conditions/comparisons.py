@@ -29,6 +29,9 @@ from ecg_core.conditions.regions import named_leads
 # "HR ≠ 70" asks for no 70, nor "60 ms longer than baseline" for 60.
 _UNREADABLE = re.compile(r"≠|!=|<>|%|\b(?:than|from|over|vs\.?) (?:the )?baseline\b")
 _TURNED = MappingProxyType({"<": ">", ">": "<", "≤": "≥", "≥": "≤", "<=": ">=", ">=": "<="})
+_FARTHER = MappingProxyType(
+    {Comparator.ABOVE: Comparator.BELOW, Comparator.AT_LEAST: Comparator.AT_MOST}
+)
 _LONGEST_LIMIT = 3  # words: a number and its unit
 _DASHES = frozenset("-–—−")
 _SIGNS = _DASHES | {"+"}
@@ -65,6 +68,8 @@ def _turned(words: list[str]) -> tuple[list[str], ...] | None:
     places = [place for place, word in enumerate(words) if word in _TURNED]
     if not places or places[0] > _LONGEST_LIMIT or not NUMBER.fullmatch(words[0]):
         return None
+    if not _CHOICES.isdisjoint(words):
+        return None  # "60 < HR or HR > 100" asks for two things, one of which may be there
     first, rest = places[0], words[places[0] + 1 :]
     end = places[1] - first - 1 if len(places) > 1 else len(rest)
     turned = [*rest[:end], _TURNED[words[first]], *words[:first]]
@@ -83,9 +88,9 @@ def _read(words: list[str], *, lenient: bool) -> Question | None:
 
 def _outside(between: Measured) -> tuple[Measured, Measured]:
     """What lies beyond a range at either side."""
+    upper = between.value if between.upper is None else between.upper
     low = replace(between, comparator=Comparator.BELOW, upper=None)
-    high = replace(low, comparator=Comparator.ABOVE, value=between.upper or between.value)
-    return low, high
+    return low, replace(low, comparator=Comparator.ABOVE, value=upper)
 
 
 @cache
@@ -268,7 +273,7 @@ class _Reader:
             return Measured(quantity.id, between, limits[0], quantity.unit, lead, limits[1])
         comparator = self._comparator or Comparator.ABOUT
         is_left = quantity.unit == "degrees" and "left" in self._words
-        is_farther = self._is_beyond or (is_left and comparator is Comparator.ABOVE)
-        if is_farther and limits[0] < 0:
-            comparator = Comparator.BELOW  # an axis beyond -45 degrees lies farther from 0
+        if (self._is_beyond or is_left) and limits[0] < 0:
+            # An axis beyond -45 degrees lies farther from 0.
+            comparator = _FARTHER.get(comparator, comparator)
         return Measured(quantity.id, comparator, limits[0], quantity.unit, lead)

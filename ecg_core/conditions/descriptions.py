@@ -7,6 +7,7 @@ Every step looks at each word a bounded number of times.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ecg_core.conditions.catalogue import ConditionKind
 from ecg_core.conditions.clauses import (
@@ -67,6 +68,15 @@ _EVERYDAY = re.compile(
     r"|\bmi(?= (?:coraz|ritmo|pulso|pecho|marido|mujer|padre|madre|hij|espos|abuel|ecg|electro))"
 )
 # "AV block II": the numeral is no lead.
+# What signs in leads are called of which a limit is asked.
+_SIGNS_OF = MappingProxyType(
+    {
+        "st_elevation": "ST elevation",
+        "st_depression": "ST depression",
+        "t_inversion": "inverted T waves",
+        "q_amplitude": "pathological Q waves",
+    }
+)
 _OF_A_GRADE = re.compile(r"\b(?:block|mobitz|bav|avb|type?|grade?|degree)\s+i{1,3}\b")
 # Conditions that are features themselves, wherever they are.
 _GENERAL = frozenset(
@@ -185,16 +195,28 @@ def _parts(clause: str, lexicon: Lexicon) -> Iterator[Weighted]:
         measured = read_measurement(clause, lenient=True)
     if measured is not None:
         yield Weighted(measured, weight)
-    limits_leads = measured is not None and any(
-        isinstance(leaf, Measured) and leaf.lead for leaf in leaves(measured)
-    )
     # What has a limit in leads is not asked for again without it.
-    in_leads = () if limits_leads else tuple(_in_leads(clause))
-    has_leads = limits_leads or bool(in_leads)
+    limited = {leaf.quantity for leaf in _limits_in_leads(measured)}
+    again = tuple(_SIGNS_OF[quantity] for quantity in limited if quantity in _SIGNS_OF)
+    in_leads = tuple(part for part in _in_leads(clause) if not _begins_with(part, again))
+    has_leads = bool(limited or in_leads)
     named = tuple(p for p in _named(clause, lexicon) if not has_leads or not _is_general(p))
     for part in dict.fromkeys((*in_leads, *named, *signs_said(clause))):
         if not _is_of_other_leads(part, clause):
             yield _weighted(part, weight, lexicon)
+
+
+def _limits_in_leads(measured: Question | None) -> Iterator[Measured]:
+    for leaf in () if measured is None else leaves(measured):
+        if isinstance(leaf, Measured) and leaf.lead:
+            yield leaf
+
+
+def _begins_with(part: Question, beginnings: tuple[str, ...]) -> bool:
+    """Whether any sign that a part asks for or denies is called so."""
+    inner = part.part if isinstance(part, Not) else part
+    signs = (leaf for leaf in leaves(inner) if isinstance(leaf, Sign))
+    return any(sign.name.startswith(beginnings) for sign in signs)
 
 
 def _is_of_other_leads(part: Question, clause: str) -> bool:

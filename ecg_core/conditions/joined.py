@@ -159,6 +159,8 @@ def _parts(pieces: Sequence[str], joints: Sequence[_Joint], read: Read) -> list[
         part = read(piece) or _of_same_quantity(piece, pieces[place - 1 : place], parts)
         if (part is None or isinstance(part, NotAnswerable)) and not is_mixed:
             whole = _completed(said, joints, place, read)
+            if whole is not None and place and _says_more(piece, whole[1], said[place - 1], parts):
+                raise UnclearJoints  # "ST elevation or depression in V2": elevation where?
             said[place], part = whole or (piece, part)
         if part is None:
             return None
@@ -183,6 +185,14 @@ def _completed(
             shares_denial = isinstance(part, Not) and undenied(piece) is None
             return text, denied(part) if shares_denial else part
     return None
+
+
+def _says_more(piece: str, part: Question, before: str, parts: Sequence[Question]) -> bool:
+    """Whether a completed piece has a limit, or leads, that the one before may share or not."""
+    if isinstance(part, KnownCondition):
+        return False  # the "II" of an AV block is no lead
+    has_limit = isinstance(part, Measured) and not isinstance(parts[-1], Measured)
+    return has_limit or bool(named_leads(piece) and not named_leads(before))
 
 
 def _with_shared_words(

@@ -21,10 +21,10 @@ _WRITTEN_OUT = (
     (_any_case(r"\bincompl\b\.?"), "incomplete"),
     (_any_case(r"\binc\b\.?(?=\s)"), "incomplete"),
     # "RSB inkomplett", "BRD incompleto": the adjective goes first, as in the catalogue.
-    (_any_case(r"^([^,;]+?)[\s,]+(inkomplett|incomplete)(?:e[rsnm]?)?$"), r"\2 \1"),
-    (_any_case(r"\b(pas|absence|signes?|sans)\s+d['’](?!une?\b)"), r"\1 de "),
-    (_any_case(r"^neither\s+(.+?)\s+nor\s+(.+)$"), r"no \1 and no \2"),
-    (_any_case(r"^weder\s+(.+?)\s+noch\s+(.+)$"), r"kein \1 und kein \2"),
+    (_any_case(r"^([^,;]+?),? (inkomplett|incomplete)(?:e[rsnm]?)?$"), r"\2 \1"),
+    (_any_case(r"\b(pas|absence|signes?|sans) d['’](?!une?\b)"), r"\1 de "),
+    (_any_case(r"^neither (.+?) nor (.+)$"), r"no \1 and no \2"),
+    (_any_case(r"^weder (.+?) noch (.+)$"), r"kein \1 und kein \2"),
     (_any_case(r"\blonger than (?:normal|usual)\b"), "prolonged"),
     (_any_case(r"\b(?:wider|broader) than (?:normal|usual)\b"), "widened"),
     (_any_case(r"\blänger als normal\b"), "verlängert"),
@@ -40,6 +40,7 @@ _WRITTEN_OUT = (
 
 def written_out(text: str) -> str:
     """The text without shorthand: "LVH w/o strain" is "LVH without strain"."""
+    text = " ".join(text.split())  # so that each pattern takes linear time
     for pattern, words in _WRITTEN_OUT:
         text = pattern.sub(words, text)
     return text

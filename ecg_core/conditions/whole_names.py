@@ -129,9 +129,9 @@ class NameReader:
 
 def _adjective_first(text: str) -> str:
     """The last word before the others, as in "QRS abnormal"; none of a denial is moved."""
-    *name, last = text.split()
-    is_plain = name and last.isalpha() and not holds_negating_word(text)
-    return " ".join([last, *name]) if is_plain else text
+    words = text.split()
+    is_plain = len(words) > 1 and words[-1].isalpha() and not holds_negating_word(text)
+    return " ".join([words[-1], *words[:-1]]) if is_plain else text
 
 
 def _is_abbreviation(text: str) -> bool:

@@ -1,6 +1,6 @@
 """How often each condition is found, so that 0.2 for a rarity is told from a commonplace's 0.2."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -49,15 +49,26 @@ def mean_answers(bench: Workbench, calibration: Calibration) -> dict[str, float]
     catalogue, trained = Catalogue.load(), bench.recordings.conditions
     composer = Composer(catalogue, trained, CompositionRule())
     untrained = [c for c in catalogue.conditions if not composer.is_trained(c.id)]
-    questions = [KnownCondition(condition.id) for condition in untrained]
-    odds = [
-        [composer.answer(question, answers).log_odds for question in questions]
-        for answers in _leaf_answers(bench, calibration, untrained)
-    ]
+    answers = _leaf_answers(bench, calibration, untrained)
+    return means_of(composer, [condition.id for condition in untrained], answers)
+
+
+def means_of(
+    composer: Composer, conditions: Sequence[str], answers: Iterable[LeafAnswers]
+) -> dict[str, float]:
+    """Mean probability of each condition over recordings; empty without any.
+
+    Args:
+        composer: Composes each answer.
+        conditions: Ids.
+        answers: Of each recording, which lacks no lead.
+    """
+    questions = [KnownCondition(name) for name in conditions]
+    odds = [[composer.answer(each, one).log_odds for each in questions] for one in answers]
     if not odds:
         return {}
     means = expit(np.array(odds, dtype=np.float64)).mean(axis=0)
-    return dict(zip((c.id for c in untrained), means.tolist(), strict=True))
+    return dict(zip(conditions, means.tolist(), strict=True))
 
 
 def _leaf_answers(

@@ -16,7 +16,7 @@ from model_training.evaluation.unseen_ways import evaluate_ways, over_seeds
 from model_training.run.config import Run
 
 
-def left_out_figures(run: Run, groups: Sequence[Group]) -> dict[str, object]:
+def left_out_figures(run: Run, groups: Sequence[Group]) -> dict[str, dict[str, object]]:
     """Figures of fold 10, of fold 9 and of other hospitals; empty unless ours has every group.
 
     Args:
@@ -26,7 +26,7 @@ def left_out_figures(run: Run, groups: Sequence[Group]) -> dict[str, object]:
     fold_10 = read_left_out(run, ["fold 10"], groups)
     if fold_10 is None or not fold_10.tested(MIN_POSITIVES).conditions:
         return {}
-    found: dict[str, object] = {
+    found: dict[str, dict[str, object]] = {
         "unseen": {
             **evaluate_unseen(fold_10),
             **evaluate_ways(run, ["fold 10"], groups),

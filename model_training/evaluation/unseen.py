@@ -124,23 +124,13 @@ def evaluate_unseen(answers: LeftOutAnswers, least: int = MIN_POSITIVES) -> dict
         if name != OURS
     }
     row = {**ours.rounded(), "conditions": ours.classes, "min_positives": least, "peers": peers}
-    best = best_peer(answers, least)
-    if best is not None:
+    rivals = [name for name in peers if name != RULES]
+    if rivals:
+        best = max(rivals, key=lambda name: float(str(peers[name]["auroc"])))
         ahead = paired_bootstrap(tested.labels, tested.logits[OURS], tested.logits[best])
         row |= {"best_peer": best, "best_peer_auroc": peers[best]["auroc"]}
         row |= {"ahead": ahead.rounded(), "p_value": round(ahead.p_value, 4)}
     return row
-
-
-def best_peer(answers: LeftOutAnswers, least: int = MIN_POSITIVES) -> str | None:
-    """The peer whose AUROC is highest; None where there is none but the rules."""
-    tested = answers.tested(least)
-    areas = {
-        name: mean_over_classes(auroc(tested.labels, logits))
-        for name, logits in tested.logits.items()
-        if name not in (OURS, RULES)
-    }
-    return max(areas, key=areas.__getitem__, default=None)
 
 
 def own_signs(groups: Sequence[Group]) -> frozenset[str]:

@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-CERTAIN = 2.0  # the largest value of a measured sign: far from its threshold it is no more certain
+from ecg_core.asking.measuring import CERTAIN
 
 
 class ConceptsConfig(BaseModel):

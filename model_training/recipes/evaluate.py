@@ -27,7 +27,6 @@ from model_training.evaluation.left_out import refuse_foreign, run_with_left_out
 from model_training.evaluation.left_out_figures import left_out_figures
 from model_training.evaluation.probes import RANDOM, evaluate_probes, probe_logits
 from model_training.evaluation.unseen import (
-    best_peer,
     by_familiarity,
     own_signs,
     per_condition,
@@ -56,12 +55,14 @@ def evaluate_left_out(
     fold_10 = read_left_out(run, ["fold 10"], groups)
     if not figures or fold_10 is None:
         return {}
-    best, near = best_peer(fold_10), near_similarity(fold.bench)
+    best, near = figures["unseen"].get("best_peer"), near_similarity(fold.bench)
     return {
         **figures,
         "near_similarity": near,
         "unseen_familiarity": by_familiarity(fold_10, near),
-        "unseen_conditions": per_condition(fold_10, best, known, own_signs(groups)),
+        "unseen_conditions": per_condition(
+            fold_10, str(best) if best else None, known, own_signs(groups)
+        ),
         "unseen_calibration": evaluate_unseen_calibration(fold, groups),
     }
 

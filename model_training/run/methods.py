@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ecg_core.asking.measuring import CERTAIN
 from ecg_core.conditions import Condition
 from ecg_core.signs import SIGNS
 from model_training.data.sign_cache import measured_once
 from model_training.fitting import OptimiserConfig
-from model_training.models.concepts import CERTAIN
 from model_training.models.fusion import FusionConfig
 from model_training.models.network import CardioQueryNetwork
 from model_training.models.token_network import TokenNetwork

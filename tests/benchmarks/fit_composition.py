@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from ecg_core.asking.composing import Composer, Leaf, LeafAnswers
 from ecg_core.asking.rule import CompositionRule
@@ -32,6 +31,7 @@ from ecg_core.conditions.question import AnyOf, Described, KnownCondition, Sign
 from ecg_core.signs import SIGNS
 from ecg_core.statistics.ranking import auroc
 from model_training.data.labelled import VALIDATION_FOLD
+from model_training.evaluation.base_rates import means_of
 from model_training.evaluation.words import training_texts_of
 from service.engine.loading import load_engine
 from service.engine.queries.embeddings import AskedQuery
@@ -205,9 +205,7 @@ def write_rule(folder: Path, rule: CompositionRule, fold: EngineFold) -> None:
     answers = fold.log_odds(fold.engine.answerer.embed(queries))
     whole = [one for one, row in zip(answers, fold.rows, strict=True) if _is_whole(fold, row)]
     untrained = [c.id for c in Catalogue.load().conditions if not composer.is_trained(c.id)]
-    odds = [[composer.answer(KnownCondition(i), one).log_odds for i in untrained] for one in whole]
-    means = expit(np.array(odds, dtype=np.float64)).mean(axis=0)
-    rates = {**(manifest.base_rates or {}), **dict(zip(untrained, means.tolist(), strict=True))}
+    rates = {**(manifest.base_rates or {}), **means_of(composer, untrained, whole)}
     write_manifest(folder, manifest.model_copy(update={"composition": rule, "base_rates": rates}))
 
 

@@ -112,14 +112,9 @@ def test_every_part_of_the_logic_moves_the_answer(condition_id: str) -> None:
     if logic is None:
         return
     question = KnownCondition(condition_id)
-    # What is above agrees and what is below is silent, so that nothing but the logic decides.
+    base = but_for_logic(condition_id, above=6.0)
     above = {c.id for c in CATALOGUE.ancestors(condition_id)}
     below_above = {c.id for i in above for c in CATALOGUE.narrower(i)}
-    below = {c.id for c in CATALOGUE.narrower(condition_id)}
-    base = {
-        leaf: 6.0 if leaf.condition in above else -20.0 if leaf.condition in below else 0.0
-        for leaf in COMPOSER.needs(question)
-    }
     for part in logic.parts:
         leaf = _leaf_of(part)
         if leaf is None or leaf.condition in above | below_above:
@@ -137,18 +132,23 @@ def test_what_is_measured_of_a_required_sign_moves_the_answer(condition_id: str)
     if logic is None:
         return
     question = KnownCondition(condition_id)
-    above = {c.id for c in CATALOGUE.ancestors(condition_id)}
-    below = {c.id for c in CATALOGUE.narrower(condition_id)}
-    leaves = {
-        leaf: 20.0 if leaf.condition in above else -20.0 if leaf.condition in below else 0.0
-        for leaf in COMPOSER.needs(question)
-    }
+    leaves = but_for_logic(condition_id, above=20.0)
     for part in (part for part in logic.required if isinstance(part, Sign)):
         low, unmeasured, high = (
             log_odds(question, LeafAnswers(leaves, Measurements(signs=signs)))
             for signs in ({part.name: -2.0}, {}, {part.name: 2.0})
         )
         assert high > unmeasured > low, (condition_id, part)
+
+
+def but_for_logic(condition_id: str, above: float) -> dict[Leaf, float]:
+    """What is above agrees and what is below is silent, so that nothing but the logic decides."""
+    broader = {c.id for c in CATALOGUE.ancestors(condition_id)}
+    below = {c.id for c in CATALOGUE.narrower(condition_id)}
+    return {
+        leaf: above if leaf.condition in broader else -20.0 if leaf.condition in below else 0.0
+        for leaf in COMPOSER.needs(KnownCondition(condition_id))
+    }
 
 
 def _leaf_of(part: Question) -> Leaf | None:

@@ -6,7 +6,15 @@ from importlib import resources
 
 import pytest
 
-from ecg_core.conditions.question import Comparator, Measured, Not, NotAnswerable, any_of
+from ecg_core.conditions.question import (
+    Comparator,
+    Measured,
+    Not,
+    NotAnswerable,
+    Sign,
+    any_of,
+    leaves,
+)
 from ecg_core.errors import FaultCode, InvalidQuery
 from tests.support.questions import READER, question_of, refused
 
@@ -65,6 +73,7 @@ def test_each_saying_is_read_as_what_it_means() -> None:
         # A limit before or without its quantity's usual words
         ("480 ms < QTc", "QTc > 480 ms"),
         ("60 < HR < 100", "HR > 60 and HR < 100"),
+        ("60 > HR or HR > 100", "HR < 60 or HR > 100"),
         ("QTc 500+", "QTc of 500 or more"),
         ("QTc > .48", "QTc > 480 ms"),
         ("QRS ≥ 0.12", "QRS ≥ 120 ms"),
@@ -93,9 +102,35 @@ def test_outside_a_range_is_beyond_either_end() -> None:
     assert question_of("heart rate outside 60 to 100") == any_of([low, high])
 
 
-def test_a_left_axis_of_more_than_a_limit_lies_beyond_it() -> None:
-    question = question_of("left axis of more than -30 degrees")
-    assert question == Measured("qrs_axis", Comparator.BELOW, -30, "degrees")
+def test_a_range_may_end_at_zero() -> None:
+    low = Measured("qrs_axis", Comparator.BELOW, -30, "degrees")
+    high = Measured("qrs_axis", Comparator.ABOVE, 0, "degrees")
+    assert question_of("axis outside -30 to 0") == any_of([low, high])
+
+
+@pytest.mark.parametrize(
+    ("text", "comparator"),
+    [
+        ("left axis of more than -30 degrees", Comparator.BELOW),
+        ("left axis of at least -30 degrees", Comparator.AT_MOST),
+    ],
+)
+def test_a_left_axis_of_more_than_a_limit_lies_beyond_it(text: str, comparator: Comparator) -> None:
+    assert question_of(text) == Measured("qrs_axis", comparator, -30, "degrees")
+
+
+def test_a_limit_of_one_feature_leaves_another_of_the_same_leads() -> None:
+    asked = set(leaves(question_of("ST elevation and depression > 1 mm in V2")))
+    assert Measured("st_elevation", Comparator.ABOVE, 0.1, "mV", "V2") in asked
+    assert Sign("ST depression in lead V2") in asked
+
+
+@pytest.mark.parametrize("mark", ["!", '"', "?", ".", "()", ":", "-"])
+@pytest.mark.parametrize("joint", ["or", "and", "without", ","])
+def test_a_part_of_marks_alone_breaks_nothing(mark: str, joint: str) -> None:
+    for text in (f"AF {joint} {mark} {joint} LBBB", f"{mark} {joint} AF", f"AF {joint} {mark}"):
+        with suppress(InvalidQuery):
+            READER.read(text)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +144,8 @@ def test_a_left_axis_of_more_than_a_limit_lies_beyond_it() -> None:
         ("sinus rhythm without LBBB and RBBB", FaultCode.QUERY_NOT_UNDERSTOOD),
         ("sinus rhythm without LBBB, RBBB", FaultCode.QUERY_NOT_UNDERSTOOD),
         ("at least two of AF, LBBB, LVH", FaultCode.QUERY_NOT_UNDERSTOOD),
+        ("ST elevation or depression in V2", FaultCode.QUERY_NOT_UNDERSTOOD),
+        ("ST elevation or depression > 1 mm in V2", FaultCode.QUERY_NOT_UNDERSTOOD),
         # One after the other, or set against each other
         ("AF then sinus rhythm", FaultCode.QUERY_CONTRADICTORY),
         ("sinus rhythm followed by AF", FaultCode.QUERY_CONTRADICTORY),
