@@ -13,8 +13,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import signal
 
+from ecg_core.checkpoint import Checkpoint, no_checkpoint
 from ecg_core.leads import LEADS, derivable_leads, derive_limb_lead, limb_lead_sources
 from ecg_core.recording import Recording
+
+# Of all leads that are filtered at once, so that long recordings let others go on between.
+_SAMPLES_AT_ONCE = 500_000
 
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -68,12 +72,15 @@ class PreparedRecording:
     starts_s: tuple[float, ...]
 
 
-def prepare(recording: Recording, spec: PreprocessingSpec) -> PreparedRecording:
+def prepare(
+    recording: Recording, spec: PreprocessingSpec, checkpoint: Checkpoint = no_checkpoint
+) -> PreparedRecording:
     """Order, complete, resample, filter, scale and window a checked recording.
 
     Args:
         recording: A recording that `ecg_core.quality.check_recording` let pass.
         spec: The bundle's parameters.
+        checkpoint: Called before each few leads of a long recording; may raise.
 
     Returns:
         Windows of shape (window, lead, sample), float32, and what was done.
@@ -84,10 +91,15 @@ def prepare(recording: Recording, spec: PreprocessingSpec) -> PreparedRecording:
     if not np.isfinite(recording.samples_mv).all():
         raise ValueError("prepare() takes checked recordings only: a sample is not finite")
     ordered_mv, missing, steps = _order_leads(recording, spec.leads)
-    resampled_mv, rate_steps = _resample(ordered_mv, recording.sampling_rate_hz, spec)
-    filtered_mv = _band_pass(resampled_mv, spec)
+    ratio, rate_steps = _ratio(recording.sampling_rate_hz, spec)
+    filtered_mv = []
+    at_once = max(1, _SAMPLES_AT_ONCE // ordered_mv.shape[1])
+    for first in range(0, len(ordered_mv), at_once):
+        checkpoint()
+        leads_mv = _resample(ordered_mv[first : first + at_once], ratio)
+        filtered_mv.append(_band_pass(leads_mv, spec))
     windows, starts, window_steps = _windows(
-        np.clip(filtered_mv, -spec.clip_mv, spec.clip_mv), spec
+        np.clip(np.concatenate(filtered_mv), -spec.clip_mv, spec.clip_mv), spec
     )
     scaled = (windows / spec.millivolts_per_unit).astype(np.float32)
     scaled.flags.writeable = False
@@ -122,18 +134,22 @@ def _order_leads(
     return ordered_mv, missing, steps
 
 
-def _resample(
-    samples_mv: NDArray[np.float64], rate_hz: float, spec: PreprocessingSpec
-) -> tuple[NDArray[np.float64], list[str]]:
-    """Polyphase resampling; its Kaiser-windowed filter keeps aliases out."""
+def _ratio(rate_hz: float, spec: PreprocessingSpec) -> tuple[Fraction, list[str]]:
+    """The spec's rate over that of a recording, and the step that it makes."""
     ratio = Fraction(spec.sampling_rate_hz / rate_hz).limit_denominator(1000)
+    step = f"resampled {rate_hz:g} -> {spec.sampling_rate_hz:g} Hz"
+    return ratio, [] if ratio == 1 else [step]
+
+
+def _resample(samples_mv: NDArray[np.float64], ratio: Fraction) -> NDArray[np.float64]:
+    """Polyphase resampling; its Kaiser-windowed filter keeps aliases out."""
     if ratio == 1:
-        return samples_mv, []
+        return samples_mv
     # The recording's ends are extended by their own values: zero-padding would ring there.
-    resampled = signal.resample_poly(
+    resampled: NDArray[np.float64] = signal.resample_poly(
         samples_mv, ratio.numerator, ratio.denominator, axis=1, padtype="line"
     )
-    return resampled, [f"resampled {rate_hz:g} -> {spec.sampling_rate_hz:g} Hz"]
+    return resampled
 
 
 def _band_pass(samples_mv: NDArray[np.float64], spec: PreprocessingSpec) -> NDArray[np.float64]:

@@ -145,7 +145,7 @@ class DiagnosisEngine:
         recording, report, queries = self._read(files, question, faults, clock, checkpoint)
         checkpoint()
         with clock.stage("preprocess"):
-            prepared = prepare(report.recording, self.preprocessing)
+            prepared = prepare(report.recording, self.preprocessing, checkpoint)
             basis = self.trust.basis(prepared)
         checkpoint()
         with clock.stage("measure"):

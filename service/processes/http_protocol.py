@@ -7,6 +7,7 @@ body that goes on after its refusal, for one that comes in crumbs, and for conne
 """
 
 import asyncio
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -24,6 +25,8 @@ from service.settings import Settings
 
 _LINGER_S = 2.0
 _LINGER_BYTES = 1024 * 1024
+# A body that is no HTTP is refused so late: who sends one after another cannot do so more often.
+_BROKEN_BODY_REFUSED_AFTER_S = 0.25
 # A body may come in so many pieces, and in one more for each so many bytes of it: enough for tables
 # that are sent line by line. Each piece costs the parser some ten microseconds.
 _FREE_PIECES = 16_384
@@ -101,8 +104,9 @@ class BoundedHttp(H11Protocol):
         head_timeout_s: Longest time from a connection, or from the first byte of a later request,
             until all headers are there.
         answer_timeout_s: Longest time for which the client may leave the answer unread.
-        max_connections: Most of one process. One more takes the place of the one that has been
-            idle longest; where none is idle, it is told so, unless it asks for health.
+        max_connections: Most of one process. One more takes the place of one that was refused and
+            still sends, else of the one that has been idle longest; where there is neither, it is
+            told so, unless it asks for health.
     """
 
     head_timeout_s: ClassVar[float] = 10.0
@@ -145,7 +149,8 @@ class BoundedHttp(H11Protocol):
         if self._linger_timer is not None:
             self._lingered_bytes += len(data)
             if self._lingered_bytes > _LINGER_BYTES:
-                self.transport.abort()
+                # Until the timer: who is not read cannot come again at once.
+                self.flow.pause_reading()
                 return
         super().data_received(data)
 
@@ -166,7 +171,7 @@ class BoundedHttp(H11Protocol):
             # Closed at once, a client that still sends would miss the answer.
             self._counted.free_pieces = _FREE_PIECES_REFUSED
             self._lingered_bytes = 0
-            self._linger_timer = self.loop.call_later(_LINGER_S, self.transport.abort)
+            self._linger()
 
     def pause_writing(self) -> None:
         """The client does not read as fast as it is written to."""
@@ -182,22 +187,35 @@ class BoundedHttp(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, or broken within its body."""
-        self._refuse(UnreadableRequest)
+        if self.cycle is None or not self.cycle.more_body:
+            self._refuse(UnreadableRequest)
+            return
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        self.flow.pause_reading()
+        later = partial(self._refuse, UnreadableRequest)
+        self._linger_timer = self.loop.call_later(_BROKEN_BODY_REFUSED_AFTER_S, later)
 
     def _make_room(self) -> None:
         idle = [
             each
             for each in self.connections
-            if isinstance(each, BoundedHttp) and each is not self and each._is_between_requests()
+            if isinstance(each, BoundedHttp)
+            and each is not self
+            and (each._is_between_requests() or each._linger_timer is not None)
         ]
         if idle:
-            longest = min(idle, key=lambda each: each._idle_since)
+            longest = min(idle, key=lambda each: (each._linger_timer is None, each._idle_since))
             self.connections.discard(longest)
             longest.transport.abort()
         elif len(self.connections) > self.max_connections + _PLACES_FOR_HEALTH:
             self.transport.abort()
         else:
             self.app = _HealthOnly(self.app)
+
+    def _linger(self) -> None:
+        self._stop_lingering()
+        self._linger_timer = self.loop.call_later(_LINGER_S, self.transport.abort)
 
     def _stop_lingering(self) -> None:
         if self._linger_timer is not None:
@@ -230,6 +248,7 @@ class BoundedHttp(H11Protocol):
 
     def _refuse(self, error: type[EcgError]) -> None:
         """Answer with a problem, if there is no answer yet, and hang up."""
+        is_in_body = self.cycle is not None and self.cycle.more_body
         if self.cycle is not None:
             self.cycle.disconnected = True
         if not self.transport.is_closing() and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
@@ -244,4 +263,10 @@ class BoundedHttp(H11Protocol):
             head = h11.Response(status_code=status, headers=headers, reason=status.phrase)
             for event in (head, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        if is_in_body and self.transport.can_write_eof() and not self.transport.is_closing():
+            # As with a body that goes on: what is sent still is not read, and not reset at once.
+            self.transport.write_eof()
+            self.flow.pause_reading()
+            self._linger()
+        else:
+            self.transport.close()

@@ -2,9 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from ecg_core.errors import Overloaded
+
+# So many refused bodies at once are read to their end, so that who sends all before it reads gets
+# its answer. More would cost the event loop what the refusals save.
+_MOST_DRAINING = 2
 
 
 class UploadBudget:
@@ -25,6 +29,7 @@ class UploadBudget:
         self.held_bytes = 0
         self._left_for_others = min(left_for_others, max_bytes // 2)
         self._of_callers: Counter[str] = Counter()
+        self._draining = 0
 
     @contextmanager
     def share(self, caller: str = "") -> Iterator["BudgetShare"]:
@@ -50,6 +55,16 @@ class UploadBudget:
         if self.held_bytes + count > self.max_bytes - spare:
             raise Overloaded
         self._count(share, count)
+
+    @contextmanager
+    def draining(self) -> Iterator[bool]:
+        """Whether one more refused body may be read to its end meanwhile."""
+        may = self._draining < _MOST_DRAINING
+        self._draining += may
+        try:
+            yield may
+        finally:
+            self._draining -= may
 
     def give_back(self, share: "BudgetShare", count: int) -> None:
         """Count so many bytes less."""
@@ -79,6 +94,10 @@ class BudgetShare:
     def largest(self) -> int:
         """Bytes that it could hold if it were alone."""
         return self._budget.max_bytes
+
+    def draining(self) -> AbstractContextManager[bool]:
+        """Whether this refused body, too, may be read to its end meanwhile."""
+        return self._budget.draining()
 
     def grow_to(self, count: int) -> None:
         """Hold so many bytes, all of them or no more than before; what is held already stays.

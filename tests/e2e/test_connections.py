@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,7 @@ MAX_CONNECTIONS = 12
 REFUSALS = 20
 # What a socket on loopback may hold beside what was read.
 BUFFERED_BYTES = 16 * 1024 * 1024
+LINGERS_S = 1.0
 ENDLESS_BYTES = 64 * 1024 * 1024
 
 
@@ -87,7 +89,20 @@ def test_a_body_after_a_refusal_is_read_to_a_mebibyte_and_no_further(
     with site.server.connect() as connection:
         connection.sendall(head)
         assert answer(connection)[0] == status
+        refused = time.monotonic()
         assert sent_until_closed(connection, bytes(65536)) < BUFFERED_BYTES
+        # Closed at once, it could come again at once.
+        assert time.monotonic() - refused > LINGERS_S
+
+
+def test_who_still_sends_after_a_refusal_gives_way(site: Site) -> None:
+    head = site.head(*REFUSED[404], f"Content-Length: {ENDLESS_BYTES}")
+    with ExitStack() as stack:
+        for _ in range(2 * MAX_CONNECTIONS):
+            connection = stack.enter_context(site.server.connect())
+            connection.sendall(head)
+            assert answer(connection)[0] == 404
+        assert site.diagnosed() == 200
 
 
 @pytest.mark.parametrize("status", [401, 404])
@@ -121,6 +136,8 @@ def test_a_body_in_crumbs_is_refused(site: Site) -> None:
         connection.sendall(head + chunked(PART))
         sent_until_closed(connection, b"1\r\n0\r\n" * 2000, at_most=40 * 2000 * 6)
         status, problem = answer(connection)
+        # The end of the answer is told, though what is still sent is not read.
+        assert connection.recv(1) == b""
     assert (status, problem["type"]) == (400, "urn:cardioquery:problem:unreadable-request")
 
 

@@ -121,7 +121,11 @@ def thousands_marked(
     if "." not in body:
         return ()
     leads = enumerate(values if by_line else values.T)
-    suspected = [number for number, lead in leads if _like_thousands(lead)]
+    suspected = []
+    for number, lead in leads:
+        checkpoint()
+        if _like_thousands(lead):
+            suspected.append(number)
     lines = partial(_lines, body, checkpoint)
     every = [n for n in suspected if _all_marked(_cells(lines(), separator, n, by_line=by_line))]
     if not every or any(

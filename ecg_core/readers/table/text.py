@@ -31,5 +31,7 @@ def decoded_text(content: bytes) -> str:
             continue
         if "\0" in text:
             raise malformed("the file holds NUL characters: it is not a text table")
-        return text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        text = text.lstrip("\ufeff")
+        # A megabyte is looked through for one character in a tenth of the time it takes for two.
+        return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
     raise malformed("the file's encoding is broken")

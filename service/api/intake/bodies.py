@@ -92,9 +92,9 @@ class IncomingBody:
         if "100-continue" in self._request.headers.get("expect", ""):
             return
         drained = 0
-        with suppress(TimeoutError):
+        with suppress(TimeoutError), self._share.draining() as may:
             async with asyncio.timeout(_DRAIN_S):
-                while not self._complete and drained <= self._max_bytes:
+                while may and not self._complete and drained <= self._max_bytes:
                     drained += len(await self._next())
 
 

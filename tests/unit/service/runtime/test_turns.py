@@ -103,6 +103,60 @@ async def test_no_more_works_at_once_than_there_are_places() -> None:
     assert most == 2
 
 
+class Steps:
+    """Work in short steps for so long; counts them."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.taken = 0
+
+    def __call__(self, checkpoint: Checkpoint) -> int:
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            time.sleep(0.005)
+            self.taken += 1
+            checkpoint()
+        return self.taken
+
+
+async def test_what_has_run_for_long_waits_for_the_end_of_what_has_not() -> None:
+    long, usual = Steps(5.0), Steps(0.15)
+    seen: list[int] = []
+
+    def work(checkpoint: Checkpoint) -> None:
+        seen.append(long.taken)
+        usual(checkpoint)
+        seen.append(long.taken)
+
+    async with bench(running=1, waiting=5) as b:
+        running = b.start_in_steps(long, 60, caller="long")
+        await asyncio.sleep(0.5)
+        await b.start_in_steps(work, 60, caller="usual")
+        assert long.taken > 0
+        assert not running.done()
+        # More than a turn, and the long one took no step meanwhile.
+        assert seen[0] == seen[1]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_has_run_for_long_goes_on_beside_others_without_a_pause() -> None:
+    long = Steps(0.4)
+    order: list[str] = []
+
+    async with bench(running=1, waiting=200) as b:
+        running = b.start_in_steps(long, 60, caller="long")
+        running.add_done_callback(lambda _: order.append("long"))
+        await asyncio.sleep(0.3)
+        usual = [
+            b.start_in_steps(Steps(0.02), 60, caller=f"usual {number % 4}") for number in range(60)
+        ]
+        for each in usual:
+            each.add_done_callback(lambda _: order.append("usual"))
+        await asyncio.gather(running, *usual)
+    assert 0 < order.index("long") < 50
+
+
 async def test_work_that_waits_for_what_another_holds_lets_it_go_on() -> None:
     memory, gate = WorkingMemory(10), Gate()
 

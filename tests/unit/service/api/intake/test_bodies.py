@@ -102,6 +102,21 @@ async def test_reading_on_after_a_refusal_is_bounded() -> None:
     assert len(sender.left) > 40
 
 
+async def test_few_refused_bodies_at_once_are_read_on() -> None:
+    budget, senders = UploadBudget(1000), [Sender([b"a"] * 3) for _ in range(3)]
+
+    async def be_refused(sender: Sender) -> None:
+        with pytest.raises(UploadTooLarge):
+            await receive(sender, headers=announcing(101), budget=budget)
+
+    with budget.draining() as first, budget.draining() as second:
+        assert first
+        assert second
+        await be_refused(senders[0])
+    await be_refused(senders[1])
+    assert [len(sender.left) for sender in senders] == [3, 0, 3]
+
+
 async def test_a_client_that_is_too_slow_is_refused() -> None:
     with pytest.raises(UploadTimedOut):
         await receive(Sender([b"a"], then="wait"), seconds=0.05)
