@@ -127,6 +127,11 @@ soak: .make/everything ## Good, bad, cancelled and slow requests for MINUTES; wr
 attack: .make/everything ## What others notice of each kind of attack; writes docs/measured/attack.*
 	$(BIN)/python -m tests.benchmarks.attack
 
+# By digest where images come from their registries; what stands in for Docker may have none.
+ifeq ($(COMPOSE),docker compose)
+image: .env
+endif
+
 image: ## Build the service's container image; ONNXRUNTIME=gpu for CUDA
 	@$(COMPOSE) version >/dev/null 2>&1 || { echo "$(COMPOSE) does not work:" \
 	  "install Docker's compose, or name another in COMPOSE" >&2; exit 1; }
@@ -147,8 +152,12 @@ compose-test: .make/everything ## Start the containers from nothing, test them, 
 sbom: ## List what is in the image and under which licences; writes build/sbom/
 	PYTHON="$(PYTHON)" bash docker/sbom
 
-pin-images: ## Write the digests of the images that compose uses into .env; asks their registries
+pin-images: ## Write the digests of the images that compose uses into docker/pinned.env; asks their registries
 	bash docker/pin-images
+
+# What stands there already comes last, so it wins.
+.env: docker/pinned.env
+	@touch $@ && { cat $<; sed '/^# pinned:/,/^# end of pinned/d' $@; } > $@.new && mv $@.new $@
 
 configuration: .make/everything ## Write the page of settings from their docstrings (docs/use/configuration.md)
 	$(BIN)/python -m tests.support.configuration_page

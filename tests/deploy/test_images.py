@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -16,6 +17,7 @@ from tests.support.recordings import make_wfdb
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILES = sorted((ROOT / "docker").glob("*.Dockerfile"))
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+PINNED = ROOT / "docker/pinned.env"
 OURS_FROM_OUTSIDE = {"redis", "prometheus", "grafana"}
 
 
@@ -124,25 +126,47 @@ def test_folders_of_secrets_are_there_and_keep_them_out_of_version_control(tmp_p
         assert ignored.returncode == 0
 
 
-def test_digests_are_written_beside_other_settings_or_not_at_all(tmp_path: Path) -> None:
-    settings = tmp_path / "env"
-    settings.write_text("REDIS_IMAGE=old\nCARDIOQUERY_CPUS=4\n")
+def test_every_image_from_outside_has_its_digest_in_version_control() -> None:
+    text = "\n".join(path.read_text() for path in (ROOT / "docker-compose.yml", *DOCKERFILES))
+    tags = set(re.findall(r"docker\.io/[\w./-]+:[\w.-]+", text))
+    assert {pin.partition("@")[0] for pin in pins_in(PINNED).values()} == tags
+    assert all(re.search(r"@sha256:[0-9a-f]{64}$", pin) for pin in pins_in(PINNED).values())
+
+
+def test_make_uses_the_digests_and_keeps_what_a_user_wrote(tmp_path: Path) -> None:
+    for name in ("Makefile", "docker/pinned.env"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    settings = tmp_path / ".env"
+    settings.write_text("REDIS_IMAGE=ours\nCARDIOQUERY_CPUS=4\n")
+    for _ in range(2):
+        os.utime(settings, (0, 0))
+        subprocess.run(["make", "-s", ".env"], cwd=tmp_path, check=True)
+    shipped = pins_in(tmp_path / "docker/pinned.env")
+    assert pins_in(settings) == {**shipped, "REDIS_IMAGE": "ours", "CARDIOQUERY_CPUS": "4"}
+    assert settings.read_text().count("GRAFANA_IMAGE") == 1
+
+
+def test_new_digests_are_written_all_together_or_not_at_all(tmp_path: Path) -> None:
+    pinned = tmp_path / "pinned.env"
+    shutil.copy(PINNED, pinned)
 
     def pin(skopeo: str) -> int:
         tool = tmp_path / "skopeo"
         tool.write_text(f"#!/bin/sh\n{skopeo}\n")
         tool.chmod(0o755)
-        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "ENV_FILE": str(settings)}
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PINNED": str(pinned)}
         command = ["bash", "docker/pin-images"]
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
-    before = settings.read_text()
     assert pin("exit 1") == pin("echo not-a-digest") == 1
-    assert settings.read_text() == before
+    assert pinned.read_text() == PINNED.read_text()
     digest = f"sha256:{'0' * 64}"
     assert pin(f"echo {digest}") == 0
-    other, *pins = settings.read_text().splitlines()
-    assert other == "CARDIOQUERY_CPUS=4"
-    names = ["GRAFANA_IMAGE", "PROMETHEUS_IMAGE", "PYTHON_IMAGE", "REDIS_IMAGE"]
-    assert [line.partition("=")[0] for line in pins] == names
-    assert all(re.fullmatch(rf"\w+=docker\.io/\S+:[\w.-]+@{digest}", line) for line in pins)
+    renewed = re.sub(r"sha256:\w{64}", digest, PINNED.read_text())
+    assert pinned.read_text() == renewed
+
+
+def pins_in(path: Path) -> dict[str, str]:
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
