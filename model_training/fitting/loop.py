@@ -52,7 +52,8 @@ def fit(
         rows: The training recordings' row numbers.
         loss_of: The loss of the module on some rows; what it draws, it draws from the generators
             of torch, numpy and Python.
-        validate: The averaged module's loss on validation recordings; for the log only.
+        validate: The averaged module's loss on validation recordings, for the log only; called in
+            every process, so that each can score a part of them.
         log: CSV file: epoch, training loss, validation loss.
         options: Device, checkpoints, TensorBoard; by default on the CPU, without the others.
 
@@ -188,13 +189,12 @@ class _Phase(Generic[Module]):
         return loss.detach().float()
 
     def end_epoch(self, validate: Callable[[Module], float]) -> list[list[str]]:
-        """Validate in the main process, note the epoch, and return the rows of all so far."""
-        if self.ranks.is_main:
-            # The others do not validate, and must draw the same afterwards.
-            with preserved_random_state():
-                validation = validate(self.averaged)
-            epoch = self.step // self.steps_an_epoch
-            self.history.append([str(epoch), f"{np.mean(self.losses):.5f}", f"{validation:.5f}"])
+        """Validate, note the epoch, and return the rows of all so far."""
+        # What is drawn afterwards must be the same in every process.
+        with preserved_random_state():
+            validation = validate(self.averaged)
+        epoch = self.step // self.steps_an_epoch
+        self.history.append([str(epoch), f"{np.mean(self.losses):.5f}", f"{validation:.5f}"])
         return self.history
 
     def keep(self) -> None:

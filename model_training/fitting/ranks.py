@@ -5,13 +5,15 @@ a module, and parts of a batch may weigh differently.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -65,6 +67,20 @@ class Ranks:
         held = [what]
         distributed.broadcast_object_list(held, src=0)
         return held[0]
+
+    def gathered(self, own: Any) -> list[Any]:
+        """What each process has, in their order, for all."""
+        if self.size == 1:
+            return [own]
+        held = [None] * self.size
+        distributed.all_gather_object(held, own)
+        return held
+
+    def scored(self, rows: NDArray[np.intp], score: Callable[[NDArray[np.intp]], Tensor]) -> Tensor:
+        """What `score` gives of rows along its first axis; each process scores a part of them."""
+        own = np.array_split(rows, self.size)[self.rank]
+        parts = self.gathered(score(own) if own.size else None)
+        return torch.cat([part for part in parts if part is not None])
 
     @torch.no_grad()
     def synchronise(self, module: nn.Module) -> None:

@@ -133,7 +133,7 @@ def read_ablations(run: Run, recordings: LabelledRecordings) -> dict[str, object
 def main() -> None:
     """Train what is asked for; run again to go on after a kill."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_run_arguments(parser)
+    add_run_arguments(parser, trains=True)
     parser.add_argument("--variant", action="append", help="all unless given")
     parser.add_argument("--epochs", type=int, default=3)
     arguments = parser.parse_args()

@@ -302,7 +302,7 @@ def _write(file: Path, found: Mapping[str, object]) -> None:
 def main() -> None:
     """Train what is asked for; run again to go on after a kill."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_run_arguments(parser)
+    add_run_arguments(parser, trains=True)
     names = [group.name for group in GROUPS]
     parser.add_argument("--peers", type=Path, default=PEERS, help="YAML file of the peers")
     parser.add_argument("--group", choices=names, action="append", help="all unless given")

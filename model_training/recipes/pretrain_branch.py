@@ -13,7 +13,7 @@ from model_training.run.workbench import open_workbench
 def main() -> None:
     """Train the branch that the arguments name. Writes `branch_<number>.pt`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_run_arguments(parser)
+    add_run_arguments(parser, trains=True)
     parser.add_argument("--branch", type=int, required=True, help="its number, from 1")
     arguments = parser.parse_args()
     TokenPretraining(open_workbench(run_from(arguments))).train_branch(arguments.branch - 1)

@@ -225,11 +225,18 @@ def load_config(path: Path) -> RunConfig:
     return RunConfig.model_validate(yaml.safe_load(path.read_text()))
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that every recipe takes."""
+def add_run_arguments(parser: argparse.ArgumentParser, *, trains: bool = False) -> None:
+    """The arguments that every recipe takes.
+
+    Args:
+        parser: Gets them.
+        trains: Whether the recipe trains, and so on a device of choice; scoring is on the CPU.
+    """
     parser.add_argument("--config", type=Path, required=True, help="YAML file of the run")
     parser.add_argument("--shared", type=Path, required=True, help="folder with ptb-xl/ and so on")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for all runs")
+    if trains:
+        parser.add_argument("--device", default="auto", help="cpu, cuda, ...; auto: a GPU if any")
 
 
 def command_of(recipe: str, config: Path, *further: str) -> str:
@@ -257,14 +264,14 @@ def read_run(description: str | None, *, trains: bool = False) -> Run:
 
     Args:
         description: Of the recipe.
-        trains: Whether it takes those of training, too.
+        trains: Whether it takes those of training that can be resumed, too.
 
     Raises:
         SystemExit: The arguments are off.
         pydantic.ValidationError: The configuration is not valid; every fault is listed.
     """
     parser = argparse.ArgumentParser(description=description)
-    add_run_arguments(parser)
+    add_run_arguments(parser, trains=trains)
     if trains:
         _add_training(parser)
     return run_from(parser.parse_args())
@@ -274,7 +281,6 @@ _OF_TRAINING = ("device", "resume", "checkpoint_every")
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default="auto", help="cpu, cuda, ...; auto: a GPU if any")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument(
         "--checkpoint-every", type=int, default=500, metavar="STEPS", help="(500); and each epoch"

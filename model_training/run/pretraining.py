@@ -1,6 +1,7 @@
 """Supervised pre-training by text queries, as SuPreME was published."""
 
 import hashlib
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -29,7 +30,6 @@ class Pretraining:
         self.targets = torch.from_numpy(bench.recordings.targets)
         self.positive_weights = positive_weights(self.targets[self.rows], config.imbalance)
         self.windows = Windows(bench.recordings.windows)
-        self.validation = bench.stored_windows(VALIDATION_FOLD)
         self.augment = Augmentation(
             config.augmentation,
             sampling_rate_hz=config.preprocessing.sampling_rate_hz,
@@ -51,11 +51,18 @@ class Pretraining:
             return self._loss(network(self._augmented(batch), queries), batch)
 
         def validate(network: CardioQueryNetwork) -> float:
-            return bench.validation_loss(network.score(self.validation, bench.canonical))
+            return self._validation_loss(lambda part: network.score(part, bench.canonical))
 
         log = bench.run.folder / "fusion_training.csv"
         options = self._options(log.stem)
         return fit(untrained, config.fusion_training, self.rows, loss_of, validate, log, options)
+
+    def _validation_loss(self, score: Callable[[Windows], Tensor]) -> float:
+        """On fold 9, of which each process scores a part: windows to logits (recording, query)."""
+        stored = self.bench.recordings.windows
+        rows = self.bench.recordings.rows(VALIDATION_FOLD)
+        logits = Ranks.current().scored(rows, lambda own: score(Windows(stored, own)))
+        return self.bench.validation_loss(logits)
 
     def _augmented(self, batch: Tensor) -> Tensor:
         return self.augment(self.windows[batch].to(self.device))

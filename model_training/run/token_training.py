@@ -119,10 +119,12 @@ class TokenPretraining(Pretraining):
     @torch.inference_mode()
     def _validate_branch(self, reader: WaveReader) -> float:
         reader.eval()
-        batches = (batch.to(self.device) for batch in self.validation.split(128))
-        return self.bench.validation_loss(
-            torch.cat([reader(batch, leads_there(batch)).cpu() for batch in batches])
-        )
+
+        def score(windows: Windows) -> Tensor:
+            batches = (batch.to(self.device) for batch in windows.split(128))
+            return torch.cat([reader(batch, leads_there(batch)).cpu() for batch in batches])
+
+        return self._validation_loss(score)
 
     def _train_sign_readers(self) -> None:
         needs = leads_needed(self.windows, self.rows, self.bench.run.config.preprocessing)

@@ -51,7 +51,7 @@ class WarmUp(Pretraining):
             return self._loss(fixed(self._augmented(batch)), batch)
 
         def validate(fixed: FixedOutputs) -> float:
-            return self.bench.validation_loss(fixed.score(self.validation))
+            return self._validation_loss(fixed.score)
 
         module, options = FixedOutputs(branch, outputs), self._options(log.stem)
         return fit(module, config.fusion_training, self.rows, loss_of, validate, log, options)

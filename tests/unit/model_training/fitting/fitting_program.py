@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ecg_core.preprocessing import PreprocessingSpec
 from model_training.fitting import (
     FitOptions,
     OptimiserConfig,
+    Ranks,
     fit,
     seed_everything,
     started_ranks,
@@ -37,7 +39,7 @@ class TinyRun:
     ) -> None:
         seed_everything(3)
         self.draws, self.stop_at, self.waiting = draws, stop_at, waiting
-        self.steps = 0
+        self.steps = self.scored = 0
         self.windows = torch.randn(RECORDINGS, LEADS, SAMPLES)
         self.targets = (self.windows[:, :CONDITIONS].mean(dim=2) > 0).float()
         self.targets[torch.rand(RECORDINGS, CONDITIONS) < 0.4] = float("nan")
@@ -60,8 +62,13 @@ class TinyRun:
         return masked_binary_cross_entropy(network(windows, queries), self.targets[batch])
 
     def validate(self, network: CardioQueryNetwork) -> float:
-        """The loss on all recordings."""
-        logits = network.score(self.windows, self.queries)
+        """The loss on all recordings, of which each process scores a part."""
+
+        def score(rows: NDArray[np.intp]) -> Tensor:
+            self.scored = len(rows)
+            return network.score(self.windows[rows], self.queries)
+
+        logits = Ranks.current().scored(np.arange(RECORDINGS), score)
         return float(masked_binary_cross_entropy(logits, self.targets))
 
     def terms(self, batch: Tensor) -> float:
@@ -102,6 +109,7 @@ def main() -> None:
         own.mkdir(exist_ok=True)
         weights = run.fit(own, configured(), every=2)
         torch.save(weights, arguments.folder / f"weights-{ranks.rank}.pt")
+        (arguments.folder / f"scored-{ranks.rank}").write_text(str(run.scored))
 
 
 if __name__ == "__main__":

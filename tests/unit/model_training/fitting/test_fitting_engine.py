@@ -19,7 +19,7 @@ from model_training.fitting.randomness import (
     restore_random_state,
 )
 from tests.support.one_thread import one_thread  # noqa: F401
-from tests.unit.model_training.fitting.fitting_program import TinyRun, configured
+from tests.unit.model_training.fitting.fitting_program import RECORDINGS, TinyRun, configured
 
 PROGRAM = Path(__file__).with_name("fitting_program.py")
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -75,7 +75,10 @@ def test_two_processes_learn_what_one_learns_in_two_parts(folder):
     assert start(side_by_side, launcher=TWO).wait(LONG_S) == 0
     first, second = (torch.load(side_by_side / f"weights-{rank}.pt") for rank in (0, 1))
     assert torch.equal(first, second)
+    # Validation losses are among them; each process scored a half.
     np.testing.assert_allclose(losses(side_by_side), losses(single), atol=2e-5)
+    scored = [int((side_by_side / f"scored-{rank}").read_text()) for rank in (0, 1)]
+    assert scored == [RECORDINGS // 2] * 2
 
 
 def test_processes_go_on_where_only_the_first_has_the_checkpoint(folder):
