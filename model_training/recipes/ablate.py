@@ -23,8 +23,18 @@ from model_training.data.labelled import (
 from model_training.evaluation.fold import EvaluatedFold
 from model_training.evaluation.wordings import evaluate_wordings, unseen_wordings
 from model_training.recipes.variants import Variant, variants
+from model_training.reporting.pages import write_figures, write_page
+from model_training.reporting.plots import draw_plot
+from model_training.reporting.report_more import render_ablations
 from model_training.reporting.tables import BASE
-from model_training.run.config import Run, RunConfig, add_run_arguments, run_from
+from model_training.run.config import (
+    Run,
+    RunConfig,
+    add_run_arguments,
+    command_of,
+    figures_argument,
+    run_from,
+)
 from model_training.run.provenance import (
     OF_RECORDINGS,
     Provenance,
@@ -130,12 +140,27 @@ def read_ablations(run: Run, recordings: LabelledRecordings) -> dict[str, object
     return {"ablations": found} if found else {}
 
 
+def write_report(run: Run, recordings: LabelledRecordings, command: str, file: Path) -> None:
+    """Write all that was measured, as JSON and beside it as tables and the learning curve.
+
+    Raises:
+        WrongRun: Nothing was, or of other recordings or labels.
+    """
+    found = read_ablations(run, recordings)
+    if not found:
+        raise WrongRun(["nothing was ablated"])
+    write_figures(file, {"command": command, "run": run.folder.name, **found})
+    write_page(file, "Ablations", command, [render_ablations(found)])
+    draw_plot("learning_curve", found, file.parent)
+
+
 def main() -> None:
     """Train what is asked for; run again to go on after a kill."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_run_arguments(parser, trains=True)
     parser.add_argument("--variant", action="append", help="all unless given")
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--figures", type=Path, help="file for the figures of all there are")
     arguments = parser.parse_args()
     run = run_from(arguments)
     config = shortened(run.config, arguments.epochs)
@@ -145,6 +170,10 @@ def main() -> None:
         parser.error(f"no such variant: {', '.join(unknown)}; there are {', '.join(known)}")
     for name in chosen:
         ablate(replace(run, config=config), name, known[name])
+    if arguments.figures:
+        further = ("--epochs", str(arguments.epochs), *figures_argument(arguments.figures))
+        command = command_of("ablate", arguments.config, *further)
+        write_report(run, load_recordings(run), command, arguments.figures)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Writes `leave_out/<group>/<method>.npz` of the run and skips what is there. No f
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ecg_core.conditions import Catalogue, Condition
-from ecg_core.files import whole_file
 from ecg_core.statistics.calibration_fit import fit_calibration
 from model_training.data.labelled import TEST_FOLD, VALIDATION_FOLD, LabelledRecordings
 from model_training.data.other_hospitals import OtherHospitals, load_other_hospitals
@@ -49,9 +47,16 @@ from model_training.evaluation.unseen_ways import evaluate_alone
 from model_training.peers import PeersConfig, Scorer, load_peers_config
 from model_training.peers.ked import KedNetwork
 from model_training.recipes.evaluate import left_out_as_published
+from model_training.reporting import pages
 from model_training.reporting.report import PUBLISHED
 from model_training.reporting.report_unseen import render_unseen, render_unseen_elsewhere
-from model_training.run.config import Run, add_run_arguments, command_of, run_from
+from model_training.run.config import (
+    Run,
+    add_run_arguments,
+    command_of,
+    figures_argument,
+    run_from,
+)
 from model_training.run.methods import METHODS, RULES, NetworkScorer, SignRules, config_of
 from model_training.run.provenance import (
     OF_RECORDINGS,
@@ -268,7 +273,8 @@ def write_figures(run: Run, groups: Sequence[Group], method: str, command: str, 
     if not ways:
         raise WrongRun([f"{method} was not asked for every group"])
     told = told_of(run, method, groups)
-    _write(file, {"command": command, "run": run.folder.name, "ways": ways, "provenance": told})
+    found = {"command": command, "run": run.folder.name, "ways": ways, "provenance": told}
+    pages.write_figures(file, found)
 
 
 def write_report(run: Run, groups: Sequence[Group], command: str, file: Path) -> None:
@@ -286,17 +292,9 @@ def write_report(run: Run, groups: Sequence[Group], command: str, file: Path) ->
         raise WrongRun(["the methods were asked on other recordings or labels"])
     published = left_out_as_published(PUBLISHED / "supreme" / "left_out.json", origins[0])
     results = {**figures, "as_published": {"left_out": published}}
-    _write(file, {"command": command, **results, "provenance": told})
+    pages.write_figures(file, {"command": command, **results, "provenance": told})
     sections = (render_unseen(results), render_unseen_elsewhere(results))
-    text = "\n\n".join(("# Left-out conditions", f"Made by `{command}`.", *sections))
-    with whole_file(file.with_suffix(".md")) as stream:
-        stream.write(f"{text}\n".encode())
-
-
-def _write(file: Path, found: Mapping[str, object]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(file) as stream:
-        stream.write((json.dumps(found, indent=1) + "\n").encode())
+    pages.write_page(file, "Left-out conditions", command, sections)
 
 
 def main() -> None:
@@ -322,11 +320,14 @@ def main() -> None:
                 continue
             for method in METHODS if arguments.method == "all" else (arguments.method,):
                 leave_out(run, group, method, peers)
-    if arguments.figures and arguments.method == "all":
-        write_report(begun, GROUPS, command_of("leave_out", arguments.config), arguments.figures)
-    elif arguments.figures:
-        command = command_of("leave_out", arguments.config, "--method", arguments.method)
+    if arguments.figures is None:
+        return
+    one = () if arguments.method == "all" else ("--method", arguments.method)
+    command = command_of("leave_out", arguments.config, *one, *figures_argument(arguments.figures))
+    if one:
         write_figures(begun, GROUPS, arguments.method, command, arguments.figures)
+    else:
+        write_report(begun, GROUPS, command, arguments.figures)
 
 
 if __name__ == "__main__":

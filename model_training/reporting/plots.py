@@ -13,18 +13,20 @@ _SIZE_INCHES, _DPI = (4.5, 3.2), 110
 
 def draw_plots(results: Results, folder: Path) -> list[Path]:
     """Draw what the results hold into `plots/` of the folder; removes what they do not hold."""
-    plots = folder / "plots"
-    plots.mkdir(exist_ok=True)
-    written = []
-    for name, draw in _PLOTS.items():
-        file = plots / f"{name}.png"
-        figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
-        if draw(figure.add_subplot(), results):
-            figure.savefig(file, dpi=_DPI, metadata={"Software": None})
-            written.append(file)
-        else:
-            file.unlink(missing_ok=True)
-    return written
+    drawn = (draw_plot(name, results, folder) for name in _PLOTS)
+    return [file for file in drawn if file is not None]
+
+
+def draw_plot(name: str, results: Results, folder: Path) -> Path | None:
+    """Draw one of them; where the results do not hold it, there is none afterwards."""
+    file = folder / "plots" / f"{name}.png"
+    figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
+    if not _PLOTS[name](figure.add_subplot(), results):
+        file.unlink(missing_ok=True)
+        return None
+    file.parent.mkdir(exist_ok=True)
+    figure.savefig(file, dpi=_DPI, metadata={"Software": None})
+    return file
 
 
 def _reliability(axes: Axes, results: Results) -> bool:

@@ -246,6 +246,11 @@ def command_of(recipe: str, config: Path, *further: str) -> str:
     return " ".join((begun, *further))
 
 
+def figures_argument(file: Path) -> tuple[str, str]:
+    """That argument of a command; of a file elsewhere the name alone."""
+    return "--figures", file.name if file.is_absolute() else file.as_posix()
+
+
 def run_from(arguments: argparse.Namespace) -> Run:
     """The run that the arguments of `add_run_arguments` name; makes its folder.
 

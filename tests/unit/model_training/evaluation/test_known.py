@@ -22,7 +22,7 @@ from model_training.reporting.model_card import model_card
 from model_training.reporting.plots import draw_plots
 from model_training.reporting.report import render_results
 from model_training.reporting.tables import BASE
-from model_training.run.config import command_of
+from model_training.run.config import command_of, figures_argument
 from model_training.run.provenance import WrongRun, read_provenance, write_provenance
 from model_training.run.token_training import train_network
 from model_training.run.workbench import open_workbench, restored_workbench
@@ -204,5 +204,7 @@ def test_a_method_that_was_trained_by_itself_stands_beside_ours(run, full, tmp_p
 
 
 def test_the_command_names_no_folder_of_this_machine(tmp_path):
+    assert figures_argument(Path("docs/a.json")) == ("--figures", "docs/a.json")
+    assert figures_argument(tmp_path / "a.json") == ("--figures", "a.json")
     assert command_of("evaluate", Path("configs/a.yaml")).count("--config configs/a.yaml ") == 1
     assert str(tmp_path) not in command_of("evaluate", tmp_path / "a.yaml")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from model_training.recipes.ablate import ablate, read_ablations, shortened
+from model_training.recipes.ablate import ablate, read_ablations, shortened, write_report
 from model_training.recipes.variants import FRACTIONS, variants
 from model_training.reporting.tables import BASE
 from model_training.run.config import Run, load_config
@@ -40,6 +40,10 @@ def test_a_fusion_of_tokens_loses_a_part_and_keeps_its_branches(run):
     assert all(row["epochs"] == 1 for row in figures.values())
     recordings = load_recordings(run)
     assert read_ablations(run, recordings)["ablations"] == figures
+    page = run.folder / "figures" / "ablations.json"
+    write_report(run, recordings, "the command", page)
+    assert json.loads(page.read_text())["ablations"] == figures
+    assert "| no-signs |" in page.with_suffix(".md").read_text()
     other = replace(recordings, targets=1 - recordings.targets)
     with pytest.raises(WrongRun, match="no-signs: of other labels"):
         read_ablations(run, other)
