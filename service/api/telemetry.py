@@ -90,7 +90,9 @@ class TelemetryMiddleware:
         self._metrics.answers.refused(error)
         trace.end(method, route, status)
         named = {"request_id": state.request_id, "trace_id": trace.span.context.trace_id}
-        if error is not None and (status == INTERNAL_ERROR.status or error.__cause__):
+        # A client's fault is none of the service's, whatever it was noticed by.
+        is_ours = status >= INTERNAL_ERROR.status
+        if error is not None and is_ours and (status == INTERNAL_ERROR.status or error.__cause__):
             _log.error("failed", exc_info=error, extra=named)
         _log.info(
             "request",

@@ -1,3 +1,4 @@
+import json
 import logging
 
 import pytest
@@ -58,6 +59,21 @@ def test_an_answered_request_leaves_nothing_about_the_patient(
     assert [finding.pop("query") for finding in answer["findings"]] == ["zebrafish stripes sign"]
     assert_no_secret(str(answer), str(response.headers), client.get("/metrics").text, *lines)
     assert len(lines) >= 1
+
+
+def test_what_a_client_sends_wrong_is_no_error_of_the_service(
+    client: TestClient, lines: list[str]
+) -> None:
+    sent = [
+        ("/queries", {"content": b"{", "headers": {"content-type": "application/json"}}),
+        ("/diagnose", {"content": b"{", "headers": {"content-type": "multipart/form-data"}}),
+        ("/diagnose", {"files": {"recording": ("a.zip", b"PK\x03\x04no archive")}}),
+        ("/diagnose", {"files": {"recording": ("a.dcm", bytes(128) + b"DICM\x00")}}),
+    ]
+    for path, request in sent:
+        assert 400 <= client.post(path, **request).status_code < 500  # type: ignore[arg-type]
+    levels = {json.loads(line)["level"] for line in lines}
+    assert levels <= {"debug", "info"}
 
 
 def test_a_fhir_answer_holds_nothing_of_the_file_and_leaves_nothing_behind(
