@@ -149,8 +149,7 @@ class BoundedHttp(H11Protocol):
         if self._linger_timer is not None:
             self._lingered_bytes += len(data)
             if self._lingered_bytes > _LINGER_BYTES:
-                # Until the timer: who is not read cannot come again at once.
-                self.flow.pause_reading()
+                self._read_no_more()
                 return
         super().data_received(data)
 
@@ -217,6 +216,14 @@ class BoundedHttp(H11Protocol):
         self._stop_lingering()
         self._linger_timer = self.loop.call_later(_LINGER_S, self.transport.abort)
 
+    def _read_no_more(self) -> None:
+        """Tell the client that the connection ends; until the timer, it cannot come again."""
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.flow.pause_reading()
+        else:
+            self.transport.close()
+
     def _stop_lingering(self) -> None:
         if self._linger_timer is not None:
             self._linger_timer.cancel()
@@ -263,10 +270,8 @@ class BoundedHttp(H11Protocol):
             head = h11.Response(status_code=status, headers=headers, reason=status.phrase)
             for event in (head, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
-        if is_in_body and self.transport.can_write_eof() and not self.transport.is_closing():
-            # As with a body that goes on: what is sent still is not read, and not reset at once.
-            self.transport.write_eof()
-            self.flow.pause_reading()
+        if is_in_body and not self.transport.is_closing():
             self._linger()
+            self._read_no_more()
         else:
             self.transport.close()
