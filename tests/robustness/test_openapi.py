@@ -13,6 +13,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from service.app import create_app
 from service.settings import Settings
@@ -59,6 +60,15 @@ def refusal_says_why(
         assert response.json()["errors"] or response.status_code == 415
 
 
+def asks_in_no_words(case: schemathesis.Case) -> bool:
+    """Whether a form has a query that is no string: as a form sends it, it is one all the same."""
+    if case.media_type != "multipart/form-data" or not isinstance(case.body, dict):
+        return False
+    queries = case.body.get("queries", [])
+    asked = queries if isinstance(queries, list) else [queries]
+    return not all(isinstance(query, str) for query in asked)
+
+
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_every_answer_is_one_that_is_described(label: str, server: Server) -> None:
     right, wrong = (
@@ -72,6 +82,7 @@ def test_every_answer_is_one_that_is_described(label: str, server: Server) -> No
         case.call_and_validate(
             base_url=server.url,
             additional_checks=[refusal_says_why],
+            excluded_checks=[negative_data_rejection] if asks_in_no_words(case) else [],
             timeout=60,
         )
 
