@@ -135,12 +135,14 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--folder", type=Path, default=DOCS)
     stated = parser.parse_args()
-    honest, hostile = new_key(), new_key()
+    # One for each kind: what one has used up of its key's limit would stop the next.
+    honest, hostile = new_key(), {kind: new_key() for kind in stated.kinds}
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         scopes = frozenset({Scope.DIAGNOSE})
         write_keys(
-            folder / "keys.json", *(make_record(k, scopes=scopes) for k in (honest, hostile))
+            folder / "keys.json",
+            *(make_record(k, scopes=scopes) for k in (honest, *hostile.values())),
         )
         options: dict[str, object] = {
             "store_path": folder / "conditions.sqlite3",
@@ -151,7 +153,7 @@ def main() -> int:
             url = server.url
             request = diagnose_request(url, bench_recording(), bench_queries(_QUERIES), honest.text)
             open_loop(url, request, stated.rate, _WARM_UP_S)
-            kinds = {k: one_kind(k, url, request, hostile.text, stated) for k in stated.kinds}
+            kinds = {k: one_kind(k, url, request, hostile[k].text, stated) for k in stated.kinds}
     command = (
         f"python -m tests.benchmarks.attack --seconds {stated.seconds:g} --rate {stated.rate:g} "
         f"--members {stated.members}"
