@@ -13,20 +13,25 @@ _SIZE_INCHES, _DPI = (4.5, 3.2), 110
 
 def draw_plots(results: Results, folder: Path) -> list[Path]:
     """Draw what the results hold into `plots/` of the folder; removes what they do not hold."""
+    for name in _PLOTS:
+        _file(name, folder).unlink(missing_ok=True)
     drawn = (draw_plot(name, results, folder) for name in _PLOTS)
     return [file for file in drawn if file is not None]
 
 
 def draw_plot(name: str, results: Results, folder: Path) -> Path | None:
-    """Draw one of them; where the results do not hold it, there is none afterwards."""
-    file = folder / "plots" / f"{name}.png"
+    """Draw one of them, if the results hold it."""
     figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
     if not _PLOTS[name](figure.add_subplot(), results):
-        file.unlink(missing_ok=True)
         return None
+    file = _file(name, folder)
     file.parent.mkdir(exist_ok=True)
     figure.savefig(file, dpi=_DPI, metadata={"Software": None})
     return file
+
+
+def _file(name: str, folder: Path) -> Path:
+    return folder / "plots" / f"{name}.png"
 
 
 def _reliability(axes: Axes, results: Results) -> bool:
