@@ -186,14 +186,17 @@ class BoundedHttp(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, or broken within its body."""
-        if self.cycle is None or not self.cycle.more_body:
+        if self._linger_timer is not None:
+            # Its answer was sent before.
+            self._read_no_more()
+        elif self.cycle is None or not self.cycle.more_body:
             self._refuse(UnreadableRequest)
-            return
-        self.cycle.disconnected = True
-        self.cycle.message_event.set()
-        self.flow.pause_reading()
-        later = partial(self._refuse, UnreadableRequest)
-        self._linger_timer = self.loop.call_later(_BROKEN_BODY_REFUSED_AFTER_S, later)
+        else:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self.flow.pause_reading()
+            later = partial(self._refuse, UnreadableRequest)
+            self._linger_timer = self.loop.call_later(_BROKEN_BODY_REFUSED_AFTER_S, later)
 
     def _make_room(self) -> None:
         idle = [

@@ -117,6 +117,16 @@ def test_a_body_that_trickles_after_a_refusal_is_cut_off_in_seconds(
         assert closed(connection)
 
 
+def test_a_body_that_breaks_after_its_refusal_is_not_answered_again(site: Site) -> None:
+    head = site.head(*REFUSED[404], "Transfer-Encoding: chunked")
+    with site.server.connect() as connection:
+        connection.sendall(head)
+        assert answer(connection)[0] == 404
+        connection.sendall(b"rubbish\r\n")
+        connection.settimeout(15)
+        assert connection.recv(1) == b""
+
+
 def test_a_small_body_after_a_refusal_leaves_the_connection_to_the_next_request(
     site: Site,
 ) -> None:
