@@ -149,7 +149,8 @@ class BoundedHttp(H11Protocol):
         if self._linger_timer is not None:
             self._lingered_bytes += len(data)
             if self._lingered_bytes > _LINGER_BYTES:
-                self._read_no_more()
+                # At once: who got rid of all that it sends would take the connection for alive.
+                self.transport.abort()
                 return
         super().data_received(data)
 
@@ -188,7 +189,7 @@ class BoundedHttp(H11Protocol):
         """Refuse what is no HTTP, or broken within its body."""
         if self._linger_timer is not None:
             # Its answer was sent before.
-            self._read_no_more()
+            self.transport.close()
         elif self.cycle is None or not self.cycle.more_body:
             self._refuse(UnreadableRequest)
         else:
@@ -218,14 +219,6 @@ class BoundedHttp(H11Protocol):
     def _linger(self) -> None:
         self._stop_lingering()
         self._linger_timer = self.loop.call_later(_LINGER_S, self.transport.abort)
-
-    def _read_no_more(self) -> None:
-        """Tell the client that the connection ends; until the timer, it cannot come again."""
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-            self.flow.pause_reading()
-        else:
-            self.transport.close()
 
     def _stop_lingering(self) -> None:
         if self._linger_timer is not None:
@@ -273,8 +266,10 @@ class BoundedHttp(H11Protocol):
             head = h11.Response(status_code=status, headers=headers, reason=status.phrase)
             for event in (head, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
-        if is_in_body and not self.transport.is_closing():
+        if is_in_body and not self.transport.is_closing() and self.transport.can_write_eof():
+            # It was told that the connection ends. Until the timer, it cannot come again.
+            self.transport.write_eof()
+            self.flow.pause_reading()
             self._linger()
-            self._read_no_more()
         else:
             self.transport.close()

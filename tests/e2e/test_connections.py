@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +20,6 @@ MAX_CONNECTIONS = 12
 REFUSALS = 20
 # What a socket on loopback may hold beside what was read.
 BUFFERED_BYTES = 16 * 1024 * 1024
-LINGERS_S = 1.0
 ENDLESS_BYTES = 64 * 1024 * 1024
 
 
@@ -89,10 +87,7 @@ def test_a_body_after_a_refusal_is_read_to_a_mebibyte_and_no_further(
     with site.server.connect() as connection:
         connection.sendall(head)
         assert answer(connection)[0] == status
-        refused = time.monotonic()
         assert sent_until_closed(connection, bytes(65536)) < BUFFERED_BYTES
-        # Closed at once, it could come again at once.
-        assert time.monotonic() - refused > LINGERS_S
 
 
 def test_who_still_sends_after_a_refusal_gives_way(site: Site) -> None:
