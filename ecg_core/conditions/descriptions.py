@@ -67,7 +67,6 @@ _EVERYDAY = re.compile(
     r"\b(?:als|es|fa|ear|pat)\b"
     r"|\bmi(?= (?:coraz|ritmo|pulso|pecho|marido|mujer|padre|madre|hij|espos|abuel|ecg|electro))"
 )
-# "AV block II": the numeral is no lead.
 # What signs in leads are called of which a limit is asked.
 _SIGNS_OF = MappingProxyType(
     {
@@ -77,6 +76,7 @@ _SIGNS_OF = MappingProxyType(
         "q_amplitude": "pathological Q waves",
     }
 )
+# "AV block II": the numeral is no lead.
 _OF_A_GRADE = re.compile(r"\b(?:block|mobitz|bav|avb|type?|grade?|degree)\s+i{1,3}\b")
 # Conditions that are features themselves, wherever they are.
 _GENERAL = frozenset(
