@@ -7,7 +7,7 @@ part of a comparison ends it: a number that is half understood is worse than non
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -25,6 +25,7 @@ from ecg_core.conditions.quantities import (
 )
 from ecg_core.conditions.question import Comparator, Measured, Question, all_of, any_of
 from ecg_core.conditions.regions import named_leads
+from ecg_core.conditions.terms import REMEMBERED
 
 # "HR ≠ 70" asks for no 70, nor "60 ms longer than baseline" for 60.
 _UNREADABLE = re.compile(r"≠|!=|<>|%|\b(?:than|from|over|vs\.?) (?:the )?baseline\b")
@@ -42,6 +43,7 @@ _MOST_SECONDS = 3.0
 _HALF_TURN_DEGREES = 180
 
 
+@lru_cache(maxsize=REMEMBERED)
 def read_measurement(text: str, *, lenient: bool = False) -> Question | None:
     """The measurement that a text asks for, if it asks for one and for nothing else.
 

@@ -9,13 +9,13 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 from pydantic import BaseModel, ConfigDict
 
 from ecg_core.conditions.phrases import Phrases
-from ecg_core.conditions.terms import fold_characters
+from ecg_core.conditions.terms import REMEMBERED, fold_characters
 
 
 class Qualifier(StrEnum):
@@ -179,6 +179,7 @@ def is_of_severity(word: str) -> bool:
     return _qualifiers().by_words.get((word,)) is Qualifier.SEVERITY
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _without(text: str, kinds: frozenset[Qualifier]) -> Unqualified:
     words = text.split()
     keys, kept, dropped = _keys(words), list[str](), set[Qualifier]()

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from importlib import resources
 from types import MappingProxyType
 from typing import NamedTuple
@@ -20,8 +20,8 @@ from ecg_core.conditions.scope import (
     is_plain_word,
     names_other_things,
 )
-from ecg_core.conditions.spelling import contradicts, is_near_word, nearest_term, respelt
-from ecg_core.conditions.terms import fold_characters, normalise_term
+from ecg_core.conditions.spelling import Near, contradicts, is_near_word, nearest_term, respelt
+from ecg_core.conditions.terms import REMEMBERED, fold_characters, normalise_term
 
 _SNOMED = re.compile(r"(?:snomed(?: ?ct)?[ :]*|sct[ :]*)?(\d{6,18})", re.IGNORECASE)
 _ICD10 = re.compile(r"(?:icd-?10(?:-cm)?[ :]*)?([a-z]\d{2}(?:\.\d{1,3})?)", re.IGNORECASE)
@@ -119,7 +119,7 @@ class Lexicon:
 
     def nearest(self, text: str) -> tuple[Found, ...]:
         """What a misspelt text can only mean; several if it might be either; none if it is not."""
-        near = nearest_term(_key(text), self._terms)
+        near = self._nearest_term(_key(text))
         if near is None:
             return ()
         return tuple(Found(question, self._spelt[near.term]) for question in near.meanings)
@@ -176,6 +176,11 @@ class Lexicon:
         return MappingProxyType(found)
 
     @cached_property
+    def _nearest_term(self) -> Callable[[str], Near[Question] | None]:
+        """As `nearest_term`; one reading asks for the same parts of a text again and again."""
+        return lru_cache(maxsize=REMEMBERED)(partial(nearest_term, terms=self._terms))
+
+    @cached_property
     def _spelt(self) -> Mapping[str, str]:
         found: dict[str, str] = {}
         for wording, _ in self._wordings():
@@ -222,7 +227,7 @@ class Lexicon:
         return None if icd10 is None else self.catalogue.by_icd10(icd10[1].upper())
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=REMEMBERED)
 def _key(text: str) -> str:
     return normalise_term(text).replace(" ", "")
 

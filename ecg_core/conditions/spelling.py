@@ -5,11 +5,14 @@ their neighbour. A term is never taken for one that differs from it in a word of
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from functools import lru_cache
 from itertools import combinations, islice, product
 from typing import Generic, NamedTuple, TypeVar
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
+
+from ecg_core.conditions.terms import REMEMBERED
 
 Meaning = TypeVar("Meaning", bound=Hashable)
 
@@ -134,6 +137,7 @@ def respelt(text: str, known: frozenset[str], is_word: Callable[[str], bool]) ->
     yield from (" ".join(chosen) for chosen in islice(product(*choices), _MOST_RESPELT))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _near_words(word: str, known: frozenset[str]) -> list[str]:
     if len(word) < _LEAST_LETTERS_OF_WORD or not word.isalpha():
         return []

@@ -14,7 +14,7 @@ Replacement = str | Callable[[re.Match[str]], str]
 Rule = tuple[re.Pattern[str], Replacement]
 
 # The reader asks for the same few parts of a text again and again.
-_REMEMBERED = 4096
+REMEMBERED = 4096
 
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 # NFKC turns the ordinal sign into the letter o, and the ring into a combining mark.
@@ -149,7 +149,7 @@ _BRACKETED_ENDING = re.compile(r"(?<=\w)\((?:e?s|e?n)\)")
 _NOT_A_WORD = re.compile(r"(?<!\d):|:(?!\d)|[^\w:]|_")
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=REMEMBERED)
 def fold_characters(text: str) -> str:
     """Folds compatibility forms, case, umlauts and accents; keeps punctuation.
 
@@ -165,7 +165,7 @@ def fold_characters(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", folded).split())
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=REMEMBERED)
 def normalise_term(text: str) -> str:
     """The one form under which every spelling of a clinical term is looked up.
 
