@@ -27,6 +27,7 @@ from service.observability.metrics import Metrics
 from service.processes.freed_memory import give_large_buffers_back
 from service.processes.heartbeat import Heart, Pulse, Watchdog, keep_beating
 from service.processes.http_protocol import bounded_http
+from service.processes.promptness import pass_over_in_collections, share_the_lock_often
 from service.processes.replacements import Replacements
 from service.processes.shared_listener import Loads, SharedListener
 from service.processes.supervisor import CANNOT_START, Supervisor
@@ -87,6 +88,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Load the model, listen, and tell the supervisor."""
+        share_the_lock_often()
         if self._loads is None or sockets is None:
             await super().startup(sockets)
         else:
@@ -96,6 +98,7 @@ class Server(uvicorn.Server):
                 listener, self._loads, self._make_protocol, self._connections
             )
             self._shared.start()
+        pass_over_in_collections()
         if self._heart is not None:
             self._beating = asyncio.create_task(keep_beating(self._heart, self._is_loading))
         if isinstance(self._heart, Pulse):
@@ -116,6 +119,7 @@ class Server(uvicorn.Server):
         if self._reload_wanted:
             self._reload_wanted = False
             self._reloading = asyncio.create_task(reload_model(self._state))
+            self._reloading.add_done_callback(lambda _task: pass_over_in_collections())
             if self._heart is not None:
                 self._heart.beat(loading=True)
         if self._drain_until is not None:
