@@ -56,7 +56,13 @@ class _PieceCounter(h11.Connection):
 
     _pieces = 0
     _bytes = 0
+    _announced = 0
     free_pieces = _FREE_PIECES
+
+    @property
+    def remaining(self) -> int:
+        """Bytes of the body that were announced and have not come; 0 where none were."""
+        return max(0, self._announced - self._bytes)
 
     def next_event(self) -> Any:
         """The next event, as h11 has it.
@@ -67,6 +73,8 @@ class _PieceCounter(h11.Connection):
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._pieces = self._bytes = 0
+            lengths = (value for name, value in event.headers if name == b"content-length")
+            self._announced = int(next(lengths, b"0"))
             self.free_pieces = _FREE_PIECES
         elif isinstance(event, h11.Data):
             self._pieces += 1
@@ -171,6 +179,10 @@ class BoundedHttp(H11Protocol):
             # Closed at once, a client that still sends would miss the answer.
             self._counted.free_pieces = _FREE_PIECES_REFUSED
             self._lingered_bytes = 0
+            if self._counted.remaining > _LINGER_BYTES:
+                # Not read to its end, so no other request can follow: who is left waiting for the
+                # timer cannot come again so soon.
+                self.flow.pause_reading()
             self._linger()
 
     def pause_writing(self) -> None:

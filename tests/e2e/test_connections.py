@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -83,11 +84,24 @@ REFUSED = {
 def test_a_body_after_a_refusal_is_read_to_a_mebibyte_and_no_further(
     site: Site, status: int
 ) -> None:
+    head = site.head(*REFUSED[status], "Transfer-Encoding: chunked")
+    with site.server.connect() as connection:
+        connection.sendall(head)
+        assert answer(connection)[0] == status
+        assert sent_until_closed(connection, chunked(bytes(65536))) < BUFFERED_BYTES
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_large_body_that_was_announced_is_left_unread_for_a_while(
+    site: Site, status: int
+) -> None:
     head = site.head(*REFUSED[status], f"Content-Length: {ENDLESS_BYTES}")
     with site.server.connect() as connection:
         connection.sendall(head)
         assert answer(connection)[0] == status
+        refused = time.monotonic()
         assert sent_until_closed(connection, bytes(65536)) < BUFFERED_BYTES
+        assert time.monotonic() - refused > 1.5
 
 
 def test_who_still_sends_after_a_refusal_gives_way(site: Site) -> None:

@@ -1,6 +1,7 @@
 """Request bodies, bounded in bytes and time while they arrive, whatever their headers claim."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -11,6 +12,9 @@ from service.errors import RequestError, UnreadableRequest, UploadTimedOut, Uplo
 from service.runtime.upload_budget import BudgetShare
 
 _DRAIN_S = 2.0
+# A refused body is read no faster than the largest in so long: else reading what counts for nothing
+# would keep the event loop from others.
+_LARGEST_DRAINED_IN_S = 1.5
 # A body of unknown length is counted as it comes up to this part of the largest, a mebibyte of 32:
 # most recordings are smaller, and all that one key may have at once hold one largest together.
 _COUNTED_AS_IT_COMES = 1 / 32
@@ -92,10 +96,13 @@ class IncomingBody:
         if "100-continue" in self._request.headers.get("expect", ""):
             return
         drained = 0
+        began = time.monotonic()
         with suppress(TimeoutError), self._share.draining() as may:
             async with asyncio.timeout(_DRAIN_S):
                 while may and not self._complete and drained <= self._max_bytes:
                     drained += len(await self._next())
+                    due = began + _LARGEST_DRAINED_IN_S * drained / self._max_bytes
+                    await asyncio.sleep(due - time.monotonic())
 
 
 def _announced_bytes(request: Request) -> int:

@@ -1,6 +1,7 @@
 """Multipart form data, read as it arrives: in memory, within bounds, nothing lost unsaid."""
 
 from collections.abc import AsyncIterator
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
@@ -70,7 +71,7 @@ class _Collector:
         self._header_value = bytearray()
         self._disposition = b""
         self._read_disposition: tuple[bytes, tuple[bytes, dict[bytes, bytes]]] | None = None
-        self._content = bytearray()
+        self._content = BytesIO()
 
     def callbacks(self) -> "MultipartCallbacks":
         return {
@@ -87,7 +88,7 @@ class _Collector:
         if len(self.parts) >= self._max_parts:
             raise UploadTooLarge
         self._disposition = b""
-        self._content = bytearray()
+        self._content = BytesIO()
 
     def _add_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
@@ -102,7 +103,7 @@ class _Collector:
         self._header_value.clear()
 
     def _add_content(self, data: bytes, start: int, end: int) -> None:
-        self._content += data[start:end]
+        self._content.write(memoryview(data)[start:end])
 
     def _end_part(self) -> None:
         kind, options = self._disposition_options()
@@ -113,7 +114,7 @@ class _Collector:
             Part(
                 _decoded(options[b"name"]),
                 None if file_name is None else _decoded(file_name),
-                bytes(self._content),
+                self._content.getvalue(),
             )
         )
 

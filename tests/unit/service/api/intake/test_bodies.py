@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -100,6 +101,13 @@ async def test_reading_on_after_a_refusal_is_bounded() -> None:
     with pytest.raises(UploadTooLarge):
         await receive(sender)
     assert len(sender.left) > 40
+
+
+async def test_a_refused_body_is_read_on_without_haste() -> None:
+    began = time.monotonic()
+    with pytest.raises(UploadTooLarge):
+        await receive(Sender([b"a" * 10] * 10), headers=announcing(101))
+    assert time.monotonic() - began > 1.4
 
 
 async def test_few_refused_bodies_at_once_are_read_on() -> None:
