@@ -19,6 +19,8 @@ _TURN_S = 0.05
 # After so long it goes after all that has not run for as long. A usual one is done, on a busy
 # machine as well.
 _LONG_S = 0.25
+# From then on its turns are as short as its steps nearly are: others wait for what is left of one.
+_LONG_TURN_S = 0.01
 # So many turns in a row what has run for long is passed over.
 _MOST_PASSED_OVER = 8
 
@@ -155,9 +157,10 @@ class Turn:
 
     def pass_on_if_long(self) -> None:
         """Stand aside in the work's thread, if other callers wait and enough was done."""
-        if time.monotonic() - self._since < _TURN_S:
-            return
         has_run_long = self.ran_s >= _LONG_S
+        turn_s = _LONG_TURN_S if has_run_long else _TURN_S
+        if time.monotonic() - self._since < turn_s:
+            return
         if not self._places.others_wait(self._caller, has_run_long=has_run_long):
             return
         if self._aside.acquire(blocking=False):

@@ -79,7 +79,9 @@ def parse_table(content: bytes, limits: ReadLimits) -> Table:
         detail = f"the file is larger than {limits.max_file_bytes} bytes"
         raise RecordingTooLarge.of(FaultCode.TOO_LONG, detail)
     # What DOS ended files with is no line.
-    text = decoded_text(content).rstrip("\n \x1a")
+    text = decoded_text(content)
+    limits.checkpoint()
+    text = text.rstrip("\n \x1a")
     limits.checkpoint()
     start = _end_of_comments(text)
     comments, text = text[:start], text[start:]

@@ -19,8 +19,8 @@ from service.engine.inference.external_data import has_external_data
 from service.errors import ProviderUnavailable
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-WINDOWS_AT_ONCE = 16
-
+# Sixteen are no faster a window, and keep a place four times as long.
+WINDOWS_AT_ONCE = 4
 _QUERY_WINDOWS_AT_ONCE = 2048
 
 

@@ -157,6 +157,20 @@ async def test_what_has_run_for_long_goes_on_beside_others_without_a_pause() -> 
     assert 0 < order.index("long") < 50
 
 
+async def test_the_turns_of_what_has_run_for_long_are_short() -> None:
+    long = Steps(5.0)
+    async with bench(running=1, waiting=5) as b:
+        running = b.start_in_steps(long, 60, caller="long")
+        await asyncio.sleep(0.5)
+        before, asked = long.taken, 10
+        for _ in range(asked):
+            await b.start(lambda: None, caller="usual")
+        # A step takes 5 ms at least, and an ordinary turn would be ten of them.
+        assert long.taken - before < 7 * asked
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_work_that_waits_for_what_another_holds_lets_it_go_on() -> None:
     memory, gate = WorkingMemory(10), Gate()
 
