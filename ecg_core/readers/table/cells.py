@@ -4,7 +4,7 @@ Nothing here knows what the columns mean; `columns` and `reader` do. No message 
 cell, a name or a comment of the file: those are patient data.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from typing import NamedTuple
@@ -29,13 +29,15 @@ from ecg_core.readers.table.separators import (
     separated,
     separator_of,
 )
-from ecg_core.readers.table.text import decoded_text, malformed
+from ecg_core.readers.table.text import Text, decoded_text, malformed
 
 # So many are parsed in about a second; real cells are longer than those of a file beyond it.
 _MOST_CELLS = 8_000_000
 # In 3 ms or so, in which nothing else of this process runs; then others may go before.
 _CELLS_AT_ONCE = 10_000
 _MOST_HEAD_LINES = 1000
+# At the end of a file; the last is what DOS ended files with.
+_ENDS = "\n \x1a"
 # A row of these is a sample, not a header.
 _NO_VALUE = frozenset({"na", "n/a", "#n/a", "null", "none", "missing", "-", "--", "?"})
 # Columns beside the leads: time and a counter.
@@ -78,22 +80,15 @@ def parse_table(content: bytes, limits: ReadLimits) -> Table:
     if len(content) > limits.max_file_bytes:
         detail = f"the file is larger than {limits.max_file_bytes} bytes"
         raise RecordingTooLarge.of(FaultCode.TOO_LONG, detail)
-    # What DOS ended files with is no line.
-    text = decoded_text(content)
-    limits.checkpoint()
-    text = text.rstrip("\n \x1a")
-    limits.checkpoint()
-    start = _end_of_comments(text)
-    comments, text = text[:start], text[start:]
-    if not text:
+    comments, text = _without_comments(decoded_text(content, limits.checkpoint).without_end(_ENDS))
+    if text.is_empty:
         raise malformed("the file holds no table")
     text, separator, taken_off = separated(text)
-    limits.checkpoint()
     first_line = comments.count("\n") + taken_off + 1
     most = limits.max_leads + _EXTRA_COLUMNS
-    first, _, rest = text.partition("\n")
+    first, second = text.first_two_lines
     head = cells_of(first, separator, most + 1)
-    if _is_lead_in_line(head, cells_of(_line(rest), separator, 2)):
+    if _is_lead_in_line(head, cells_of(second, separator, 2)):
         return _leads_in_lines(text, separator, first_line, limits)
     if len(head) > most and text.count("\n") < most and all(map(_is_value, head)):
         return _unnamed_lines(text, separator, first_line, limits)
@@ -102,11 +97,6 @@ def parse_table(content: bytes, limits: ReadLimits) -> Table:
     if any(len(cell) > LONGEST_CELL for cell in head):
         raise malformed(f"a column's name has more than {LONGEST_CELL} characters")
     return _leads_in_columns(text, separator, first_line, limits, head, comments)
-
-
-def _line(text: str) -> str:
-    """The first line, or as much of it as matters."""
-    return text[: text.find("\n") if "\n" in text else len(text)]
 
 
 def _is_lead_in_line(head: Sequence[str], second: Sequence[str]) -> bool:
@@ -130,10 +120,22 @@ def _is_numbered(cells: Sequence[str]) -> bool:
     return list(cells) in (numbers[:-1], numbers[1:])
 
 
-def _end_of_comments(text: str) -> int:
-    """Where the blank lines and comments at the top end, of which so many are read."""
+def _without_comments(text: Text) -> tuple[str, Text]:
+    """The blank lines and comments at the top, of which so many are read, and the rest."""
+    comments, most = "", _MOST_HEAD_LINES
+    for number, piece in enumerate(text, start=1):
+        start = _end_of_comments(piece, most)
+        comments += piece[:start]
+        most -= piece.count("\n", 0, start)
+        if start < len(piece) or number == len(text.pieces):
+            break
+    return comments, Text((piece[start:], *text.pieces[number:]), text.checkpoint)
+
+
+def _end_of_comments(text: str, most: int) -> int:
+    """Where the blank lines and comments end, of which so many are read."""
     start = 0
-    for _ in range(_MOST_HEAD_LINES):
+    for _ in range(most):
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
         line = text[start:end].lstrip(" \t")
@@ -151,7 +153,7 @@ def looks_like_table(first_bytes: bytes) -> bool:
         first_bytes: Of the file; the last line may be cut off.
     """
     try:
-        lines = decoded_text(first_bytes[: len(first_bytes) // 2 * 2]).split("\n")[:-1]
+        lines = list(decoded_text(first_bytes[: len(first_bytes) // 2 * 2]).lines())[:-1]
     except UnreadableRecording:
         return False
     return any(
@@ -161,7 +163,7 @@ def looks_like_table(first_bytes: bytes) -> bool:
 
 
 def _leads_in_columns(
-    text: str,
+    text: Text,
     separator: str,
     first_line: int,
     limits: ReadLimits,
@@ -178,19 +180,19 @@ def _leads_in_columns(
         raise malformed(detail)
     if any(cell.lower() in _NO_VALUE for cell in head):
         raise malformed(f"line {first_line} holds missing values where names are expected")
-    names, body = head, text.partition("\n")[2]
-    units = cells_of(_line(body), separator, len(head) + 1)
+    names, body = head, text.without_first_line()
+    units = cells_of(body.first_two_lines[0], separator, len(head) + 1)
     if _are_units(names, units, first_line + 1):
         # PhysioNet's tools write the units in a second line.
         pairs = zip(names, units, strict=True)
         names = tuple(f"{name} ({unit})" if unit else name for name, unit in pairs)
-        body, first_line = body.partition("\n")[2], first_line + 1
+        body, first_line = body.without_first_line(), first_line + 1
     numbers = _numbers(body, separator, len(head), first_line + 1, limits)
     return Table(numbers.values, names, None, numbers.clocks, numbers.marked)
 
 
 def _unnamed(
-    text: str,
+    text: Text,
     separator: str,
     first_line: int,
     limits: ReadLimits,
@@ -200,7 +202,7 @@ def _unnamed(
     """A table that begins with numbers: its samples, or the numbers of its columns."""
     body = text
     if len(head) > 0 and _is_numbered(head) and _is_numbering(head, text):
-        body, first_line = text.partition("\n")[2], first_line + 1
+        body, first_line = text.without_first_line(), first_line + 1
     above = comments.rstrip("\n").rpartition("\n")[2].lstrip("# \t")
     hint = cells_of(above, separator, len(head) + 1)
     usable = None if any(len(cell) > LONGEST_CELL for cell in hint) else hint
@@ -208,7 +210,7 @@ def _unnamed(
     return Table(numbers.values, None, usable, numbers.clocks, numbers.marked)
 
 
-def _is_numbering(head: Sequence[str], text: str) -> bool:
+def _is_numbering(head: Sequence[str], text: Text) -> bool:
     """Whether consecutive integers in the first line are no sample.
 
     Four and more never are; fewer are not where every number below is written with decimals.
@@ -218,8 +220,8 @@ def _is_numbering(head: Sequence[str], text: str) -> bool:
     """
     if len(head) >= _SURELY_NUMBERED:
         return True
-    body = text.partition("\n")[2]
-    are_decimals = bool(body) and body.count(".") == len(head) * (body.count("\n") + 1)
+    body = text.without_first_line()
+    are_decimals = not body.is_empty and body.count(".") == len(head) * (body.count("\n") + 1)
     if are_decimals and len(head) == 1:
         raise malformed("the first line may be a column's number or a sample: name the column")
     return are_decimals
@@ -242,25 +244,26 @@ def _are_units(names: Sequence[str], units: Sequence[str], line: int) -> bool:
     raise malformed(f"line {line} holds words that are no units")
 
 
-def _leads_in_lines(text: str, separator: str, first_line: int, limits: ReadLimits) -> Table:
+def _leads_in_lines(text: Text, separator: str, first_line: int, limits: ReadLimits) -> Table:
     most = limits.max_leads + _EXTRA_COLUMNS
     if text.count("\n") >= most:
         raise malformed(f"the table has more than {most} lines of one lead each")
-    lines = [line.partition(separator) for line in text.split("\n")]
+    lines = [line.partition(separator) for line in text.lines()]
     names = tuple(name.strip().strip("'\"").strip() for name, _, _ in lines)
     if any(is_number(name) or len(name) > LONGEST_CELL for name in names):
         raise malformed("some lines begin with a lead's name, others with a number")
-    body = "\n".join(numbers for _, _, numbers in lines)
     samples = lines[0][2].count(separator) + 1
+    body = Text.of_lines([numbers for _, _, numbers in lines], text.checkpoint)
     numbers = _numbers(body, separator, samples, first_line, limits, by_line=True)
     values = np.ascontiguousarray(numbers.values.T)
     return Table(values, names, None, numbers.clocks, numbers.marked)
 
 
-def _unnamed_lines(text: str, separator: str, first_line: int, limits: ReadLimits) -> Table:
+def _unnamed_lines(text: Text, separator: str, first_line: int, limits: ReadLimits) -> Table:
     """A table of one lead a line, without names: too wide and too short to be anything else."""
-    samples = text.partition("\n")[0].count(separator) + 1
-    numbers = _numbers(text, separator, samples, first_line, limits, by_line=True)
+    body = Text.of_lines(list(text.lines()), text.checkpoint)
+    samples = body.pieces[0].count(separator) + 1
+    numbers = _numbers(body, separator, samples, first_line, limits, by_line=True)
     values = np.ascontiguousarray(numbers.values.T)
     return Table(values, None, None, numbers.clocks, numbers.marked)
 
@@ -274,7 +277,7 @@ class _Numbers(NamedTuple):
 
 
 def _numbers(
-    body: str,
+    body: Text,
     separator: str,
     columns: int,
     first_line: int,
@@ -282,26 +285,35 @@ def _numbers(
     *,
     by_line: bool = False,
 ) -> _Numbers:
-    """The numbers of a body without header."""
+    """The numbers of a body without header; where a lead is a line, each is a piece."""
     body = plain_numbers(body, separator)
-    limits.checkpoint()
-    if not body.strip():
+    if body.is_blank:
         raise malformed("the table has no rows")
     rows = body.count("\n") + 1
     if max(rows, columns) > _most_rows(limits) or rows * columns > _MOST_CELLS:
         raise _too_long(limits)
     body, clocks = clocks_as_seconds(body, separator, by_line=by_line)
-    encoded = body.encode("ascii", "replace") + b"\n"
+    values = np.empty((rows, columns))
+    row = 0
+    for number, piece in enumerate(body, start=1):
+        encoded = (piece if number < len(body.pieces) else f"{piece}\n").encode("ascii", "replace")
+        for lines in _few_lines(encoded, columns, first_line + row):
+            limits.checkpoint()
+            found = _parsed(lines, separator, columns, first_line + row)
+            values[row : row + len(found)] = found
+            row += len(found)
+    marked = thousands_marked(values, body, separator, by_line=by_line)
+    return _Numbers(values, clocks, marked)
+
+
+def _few_lines(encoded: bytes, columns: int, first_line: int) -> Iterator[bytes]:
+    """Lines, so many at once as are parsed without holding up others."""
     ends = np.flatnonzero(np.frombuffer(encoded, np.uint8) == ord("\n")) + 1
     _check_line_lengths(ends, columns, first_line)
-    values = np.empty((rows, columns))
     at_once = max(1, _CELLS_AT_ONCE // columns)
-    for row in range(0, rows, at_once):
-        limits.checkpoint()
-        part = encoded[ends[row - 1] if row else 0 : ends[min(row + at_once, rows) - 1]]
-        values[row : row + at_once] = _parsed(part, separator, columns, first_line + row)
-    marked = thousands_marked(values, body, separator, limits.checkpoint, by_line=by_line)
-    return _Numbers(values, clocks, marked)
+    for line in range(0, len(ends), at_once):
+        start = ends[line - 1] if line else 0
+        yield encoded[start : ends[min(line + at_once, len(ends)) - 1]]
 
 
 def _parsed(encoded: bytes, separator: str, columns: int, first_line: int) -> NDArray[np.float64]:
@@ -314,9 +326,9 @@ def _parsed(encoded: bytes, separator: str, columns: int, first_line: int) -> ND
 
 def _loaded(encoded: bytes, separator: str, columns: int) -> NDArray[np.float64] | None:
     """The numbers, shape (line, column); None if any line is not so many numbers."""
-    if not encoded.strip():
-        return None
     filled = _with_nan_for_empty_cells(encoded, separator.encode())
+    if not filled.strip():
+        return None
     lines = TextIOWrapper(BytesIO(filled), "ascii")
     try:
         values = np.loadtxt(lines, delimiter=separator, comments=None, ndmin=2)

@@ -8,14 +8,12 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_core.checkpoint import Checkpoint, no_checkpoint
-from ecg_core.readers.table.text import malformed
+from ecg_core.readers.table.text import Text, malformed
 
 _QUOTED_COMMA = re.compile(r'(?<![^,\n])"([^"\n,]*),([^"\n,]*)"(?![^,\n])')
 _CLOCK = r"['\" ]*(?:([0-9]{1,3}):)?([0-9]{1,3}):([0-9]{1,2}(?:\.[0-9]{0,9})?)['\" ]*"
 _CLOCK_CELL = re.compile(r"(?:[0-9]{1,3}:)?[0-9]{1,3}:[0-9]{1,2}(?:[.,][0-9]{0,9})?")
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
-_LINE = re.compile(r"[^\n]+")
 _LINES_AT_ONCE = 1000
 _WHOLE = re.compile(r"[+-]?[0-9]{1,3}")
 _BOTH = "numbers hold both commas and points: write them without thousands marks"
@@ -29,7 +27,7 @@ def is_clock(cell: str) -> bool:
     return _CLOCK_CELL.fullmatch(cell) is not None
 
 
-def plain_numbers(body: str, separator: str) -> str:
+def plain_numbers(body: Text, separator: str) -> Text:
     """A body without quotes, and with decimal points only.
 
     Raises:
@@ -40,24 +38,26 @@ def plain_numbers(body: str, separator: str) -> str:
         return body
     if "." in body:
         raise malformed(_BOTH)
-    return body.replace(",", ".")
+    return body.mapped(lambda piece: piece.replace(",", "."))
 
 
-def _unquoted(body: str, separator: str) -> str:
+def _unquoted(body: Text, separator: str) -> Text:
     if '"' not in body:
         return body
     if separator == ",":
-        body, decimal_commas = _QUOTED_COMMA.subn(r'"\1.\2"', body)
+        changed, commas = zip(*(_QUOTED_COMMA.subn(r'"\1.\2"', p) for p in body), strict=True)
+        body, decimal_commas = Text(changed, body.checkpoint), sum(commas)
         # With a point inside as well, or beside: 1,234.5 is not the same as 1,234 and 5.
         if decimal_commas and body.count(".") > decimal_commas:
             raise malformed(_BOTH)
     mark = re.escape(separator)
-    if re.search(rf'[^{mark}\n" ]"[^{mark}\n" ]', body) or body.count('"') % 2:
+    inside = re.compile(rf'[^{mark}\n" ]"[^{mark}\n" ]')
+    if any(map(inside.search, body)) or body.count('"') % 2:
         raise malformed("quotes stand inside cells")
-    return body.replace('"', "")
+    return body.mapped(lambda piece: piece.replace('"', ""))
 
 
-def clocks_as_seconds(body: str, separator: str, *, by_line: bool) -> tuple[str, tuple[int, ...]]:
+def clocks_as_seconds(body: Text, separator: str, *, by_line: bool) -> tuple[Text, tuple[int, ...]]:
     """The body with its columns of clock times as seconds, and which columns these are.
 
     Such a column, or line, has a clock time in its first cell or in its last, for the first times
@@ -66,25 +66,22 @@ def clocks_as_seconds(body: str, separator: str, *, by_line: bool) -> tuple[str,
     Args:
         body: With decimal points.
         separator: Between cells.
-        by_line: Whether a lead, or the time, is a line.
+        by_line: Whether a lead, or the time, is a line, and a piece of the body.
     """
     if ":" not in body:
         return body, ()
-    lines = body.split("\n")
+    mark = re.escape(separator)
     if by_line:
-        clocks = tuple(n for n, line in enumerate(lines) if ":" in line)
-        cell = re.compile(rf"(?<![^{re.escape(separator)}]){_CLOCK}(?![^{re.escape(separator)}])")
-        for number in clocks:
-            lines[number] = cell.sub(_seconds, lines[number])
-        return "\n".join(lines), clocks
-    ends = [
-        [is_clock(c.strip("' ")) for c in line.split(separator)] for line in (lines[0], lines[-1])
-    ]
+        clocks = tuple(n for n, line in enumerate(body) if ":" in line)
+        cell = re.compile(rf"(?<![^{mark}]){_CLOCK}(?![^{mark}\n])")
+        return body.mapped(lambda line: cell.sub(_seconds, line)), clocks
+    first, last = body.first_two_lines[0], body.last_line
+    ends = [[is_clock(c.strip("' ")) for c in line.split(separator)] for line in (first, last)]
     clocks = tuple(n for n, both in enumerate(zip(*ends, strict=False)) if any(both))
     for number in clocks:
-        before = rf"((?:[^{re.escape(separator)}\n]*{re.escape(separator)}){{{number}}})"
-        cell = re.compile(rf"^{before}{_CLOCK}(?![^{re.escape(separator)}\n])", re.MULTILINE)
-        body = cell.sub(lambda found: found[1] + _seconds(found, first=2), body)
+        before = rf"((?:[^{mark}\n]*{mark}){{{number}}})"
+        cell = re.compile(rf"^{before}{_CLOCK}(?![^{mark}\n])", re.MULTILINE)
+        body = body.mapped(partial(cell.sub, lambda found: found[1] + _seconds(found, first=2)))
     return body, clocks
 
 
@@ -97,9 +94,8 @@ def _seconds(clock: re.Match[str], first: int = 1) -> str:
 
 def thousands_marked(
     values: NDArray[np.float64],
-    body: str,
+    body: Text,
     separator: str,
-    checkpoint: Checkpoint = no_checkpoint,
     *,
     by_line: bool,
 ) -> tuple[int, ...]:
@@ -111,7 +107,6 @@ def thousands_marked(
         values: The numbers, shape (line, cell).
         body: Their text, with decimal points.
         separator: Between cells.
-        checkpoint: Called now and then; may raise.
         by_line: Whether a lead is a line, not a column.
 
     Raises:
@@ -123,13 +118,14 @@ def thousands_marked(
     leads = enumerate(values if by_line else values.T)
     suspected = []
     for number, lead in leads:
-        checkpoint()
+        body.checkpoint()
         if _like_thousands(lead):
             suspected.append(number)
-    lines = partial(_lines, body, checkpoint)
-    every = [n for n in suspected if _all_marked(_cells(lines(), separator, n, by_line=by_line))]
+    every = [
+        n for n in suspected if _all_marked(_cells(_lines(body), separator, n, by_line=by_line))
+    ]
     if not every or any(
-        "." in cell and not _is_marked(cell) for cell in _every(lines(), separator)
+        "." in cell and not _is_marked(cell) for cell in _every(_lines(body), separator)
     ):
         return ()
     return tuple(every)
@@ -160,11 +156,11 @@ def _is_marked(cell: str) -> bool:
     return _THOUSANDS.fullmatch(cell) is not None
 
 
-def _lines(body: str, checkpoint: Checkpoint) -> Iterator[str]:
-    for number, line in enumerate(_LINE.finditer(body)):
+def _lines(body: Text) -> Iterator[str]:
+    for number, line in enumerate(body.lines()):
         if number % _LINES_AT_ONCE == 0:
-            checkpoint()
-        yield line[0]
+            body.checkpoint()
+        yield line
 
 
 def _cells(lines: Iterator[str], separator: str, lead: int, *, by_line: bool) -> Iterator[str]:

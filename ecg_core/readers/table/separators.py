@@ -3,7 +3,7 @@
 import csv
 import re
 
-from ecg_core.readers.table.text import malformed
+from ecg_core.readers.table.text import Text, malformed
 
 SEPARATORS = "\t;|,"
 LONGEST_CELL = 64
@@ -40,7 +40,7 @@ def cells_of(line: str, separator: str, most: int) -> tuple[str, ...]:
     return tuple(cell.strip().strip("'\"").strip() for cell in cells[:most])
 
 
-def separated(text: str) -> tuple[str, str, int]:
+def separated(text: Text) -> tuple[Text, str, int]:
     """The table's text in its plain form, its separator, and how many lines were taken off.
 
     A line `sep=;` at the top, as spreadsheets write it, says what separates; else the second line
@@ -50,14 +50,14 @@ def separated(text: str) -> tuple[str, str, int]:
     Raises:
         UnreadableRecording: The separator that the file states is none that is read.
     """
-    first, _, rest = text.partition("\n")
+    first, second = text.first_two_lines
     stated = _STATED.fullmatch(first.strip())
     if stated is not None:
         if stated[1] not in SEPARATORS + BLANK:
             raise malformed("the file states a separator other than comma, ;, |, tab and blank")
-        text, separator = rest, stated[1]
+        text, separator = text.without_first_line(), stated[1]
     else:
-        separator = separator_of(rest.partition("\n")[0] or first)
+        separator = separator_of(second or first)
     if separator == BLANK:
         text = _with_single_blanks(text)
     return _without_last(text, separator), separator, int(stated is not None)
@@ -74,16 +74,21 @@ def separator_of(line: str) -> str:
     return found
 
 
-def _with_single_blanks(text: str) -> str:
-    text = _BLANKS.sub(" ", text).replace("\n ", "\n").replace(" \n", "\n").strip(" ")
-    head, newline, body = text.partition("\n")
+def _with_single_blanks(text: Text) -> Text:
+    first, *others = text.mapped(_blanks_as_one).pieces
+    head, newline, rest = first.partition("\n")
     # "I (mV) II (mV)": a unit belongs to its name.
-    return _BEFORE_BRACKET.sub("", head) + newline + body
+    return Text((_BEFORE_BRACKET.sub("", head) + newline + rest, *others), text.checkpoint)
 
 
-def _without_last(text: str, separator: str) -> str:
+def _blanks_as_one(piece: str) -> str:
+    return _BLANKS.sub(" ", piece).replace("\n ", "\n").replace(" \n", "\n").strip(" ")
+
+
+def _without_last(text: Text, separator: str) -> Text:
     """Without the separator that stands at the end of every line."""
-    ends = text.count(f"{separator}\n") + text.endswith(separator)
+    ends = text.count(f"{separator}\n") + text.pieces[-1].endswith(separator)
     if ends < text.count("\n") + 1:
         return text
-    return text.replace(f"{separator}\n", "\n")[: -len(separator)]
+    *others, last = text.mapped(lambda piece: piece.replace(f"{separator}\n", "\n")).pieces
+    return Text((*others, last[: -len(separator)]), text.checkpoint)

@@ -3,12 +3,15 @@
 from contextlib import suppress
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecg_core.errors import InputError
 from ecg_core.leads import LEADS
-from ecg_core.readers import StatedFacts, UploadedFile, read_recording
+from ecg_core.readers import ReadLimits, StatedFacts, UploadedFile, read_recording
+from ecg_core.readers.table import text as text_module
+from ecg_core.readers.table.cells import parse_table
 
 _rates = st.none() | st.floats() | st.just(500.0)
 _units = st.none() | st.floats() | st.just(1000.0)
@@ -22,6 +25,20 @@ _tables = st.builds(
     st.lists(st.lists(_cells, max_size=4), max_size=6),
     st.sampled_from([",", ";", "\t"]),
     st.sampled_from(["\n", "\r\n", "\r"]),
+)
+# What is decided over all of a table, not line by line.
+WHOLE_TABLES = (
+    "# a comment\n# another\nI;II\n1,5;2,5;\n1,5;2,5;\n",
+    '"I","II"\n"1,5","2,5"\n"1,5","2"\n',
+    "t,I\n0:00.010,1\n0:00.020,2\n",
+    "time,0:01,0:02,0:03\nI,1,2,3\nII,3,4,5",
+    "I,1,2,3\r\nII,4,5,6\r\nIII,7,8,9\r\n",
+    "1\t2\r\n1\t2\r\n\t\r\n\r\n\x1a",
+    "sep=;\nI;II\nmV;mV\n1;2\n",
+    "I (mV) II (mV)\n1.234  5\n 1.2  3.4 \n",
+    "I,II\n1.234,2.345\n3.456,4.567\n",
+    "I,II\n1.234,2.345\n3.456,45\n",
+    "1,2\n3,4\n5,6\n",
 )
 _encodings = st.sampled_from(["utf-8", "utf-8-sig", "utf-16"])
 
@@ -49,6 +66,29 @@ def test_arbitrary_text(text: str, stated: StatedFacts) -> None:
 @given(_tables, _encodings, _stated)
 def test_arbitrary_tables(text: str, encoding: str, stated: StatedFacts) -> None:
     check(text.encode(encoding), stated)
+
+
+def outcome(content: bytes, piece_bytes: int) -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_module, "_PIECE_BYTES", piece_bytes)
+        try:
+            table = parse_table(content, ReadLimits())
+        except InputError as error:
+            return [fault.code for fault in error.faults]
+    return [table.values.tobytes(), table.names, table.hint, table.clocks, table.marked]
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    _tables | st.sampled_from(WHOLE_TABLES),
+    _encodings,
+    st.sampled_from([2, 4, 6, 10, 16, 30]),
+)
+def test_a_text_means_the_same_in_whatever_pieces_it_comes(
+    text: str, encoding: str, piece_bytes: int
+) -> None:
+    content = text.encode(encoding)
+    assert outcome(content, piece_bytes) == outcome(content, 1 << 20)
 
 
 @settings(max_examples=100, deadline=None)
