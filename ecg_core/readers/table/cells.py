@@ -4,10 +4,8 @@ Nothing here knows what the columns mean; `columns` and `reader` do. No message 
 cell, a name or a comment of the file: those are patient data.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO, TextIOWrapper
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +13,10 @@ from numpy.typing import NDArray
 from ecg_core.errors import FaultCode, RecordingTooLarge, UnreadableRecording
 from ecg_core.leads import standard_lead_name
 from ecg_core.readers.base import ReadLimits
+from ecg_core.readers.table.body import numbers_in
 from ecg_core.readers.table.columns import understand
 from ecg_core.readers.table.marks import (
-    clocks_as_seconds,
     is_clock,
-    plain_numbers,
-    thousands_marked,
 )
 from ecg_core.readers.table.separators import (
     LONGEST_CELL,
@@ -31,10 +27,6 @@ from ecg_core.readers.table.separators import (
 )
 from ecg_core.readers.table.text import Text, decoded_text, malformed
 
-# So many are parsed in about a second; real cells are longer than those of a file beyond it.
-_MOST_CELLS = 8_000_000
-# In 3 ms or so, in which nothing else of this process runs; then others may go before.
-_CELLS_AT_ONCE = 10_000
 _MOST_HEAD_LINES = 1000
 # At the end of a file; the last is what DOS ended files with.
 _ENDS = "\n \x1a"
@@ -187,7 +179,7 @@ def _leads_in_columns(
         pairs = zip(names, units, strict=True)
         names = tuple(f"{name} ({unit})" if unit else name for name, unit in pairs)
         body, first_line = body.without_first_line(), first_line + 1
-    numbers = _numbers(body, separator, len(head), first_line + 1, limits)
+    numbers = numbers_in(body, separator, len(head), first_line + 1, limits)
     return Table(numbers.values, names, None, numbers.clocks, numbers.marked)
 
 
@@ -206,7 +198,7 @@ def _unnamed(
     above = comments.rstrip("\n").rpartition("\n")[2].lstrip("# \t")
     hint = cells_of(above, separator, len(head) + 1)
     usable = None if any(len(cell) > LONGEST_CELL for cell in hint) else hint
-    numbers = _numbers(body, separator, len(head), first_line, limits)
+    numbers = numbers_in(body, separator, len(head), first_line, limits)
     return Table(numbers.values, None, usable, numbers.clocks, numbers.marked)
 
 
@@ -254,7 +246,7 @@ def _leads_in_lines(text: Text, separator: str, first_line: int, limits: ReadLim
         raise malformed("some lines begin with a lead's name, others with a number")
     samples = lines[0][2].count(separator) + 1
     body = Text.of_lines([numbers for _, _, numbers in lines], text.checkpoint)
-    numbers = _numbers(body, separator, samples, first_line, limits, by_line=True)
+    numbers = numbers_in(body, separator, samples, first_line, limits, by_line=True)
     values = np.ascontiguousarray(numbers.values.T)
     return Table(values, names, None, numbers.clocks, numbers.marked)
 
@@ -263,125 +255,6 @@ def _unnamed_lines(text: Text, separator: str, first_line: int, limits: ReadLimi
     """A table of one lead a line, without names: too wide and too short to be anything else."""
     body = Text.of_lines(list(text.lines()), text.checkpoint)
     samples = body.pieces[0].count(separator) + 1
-    numbers = _numbers(body, separator, samples, first_line, limits, by_line=True)
+    numbers = numbers_in(body, separator, samples, first_line, limits, by_line=True)
     values = np.ascontiguousarray(numbers.values.T)
     return Table(values, None, None, numbers.clocks, numbers.marked)
-
-
-class _Numbers(NamedTuple):
-    """Numbers of a body, shape (line, cell); of which leads (columns or lines) see `Table`."""
-
-    values: NDArray[np.float64]
-    clocks: tuple[int, ...]
-    marked: tuple[int, ...]
-
-
-def _numbers(
-    body: Text,
-    separator: str,
-    columns: int,
-    first_line: int,
-    limits: ReadLimits,
-    *,
-    by_line: bool = False,
-) -> _Numbers:
-    """The numbers of a body without header; where a lead is a line, each is a piece."""
-    body = plain_numbers(body, separator)
-    if body.is_blank:
-        raise malformed("the table has no rows")
-    rows = body.count("\n") + 1
-    if max(rows, columns) > _most_rows(limits) or rows * columns > _MOST_CELLS:
-        raise _too_long(limits)
-    body, clocks = clocks_as_seconds(body, separator, by_line=by_line)
-    values = np.empty((rows, columns))
-    row = 0
-    for number, piece in enumerate(body, start=1):
-        encoded = (piece if number < len(body.pieces) else f"{piece}\n").encode("ascii", "replace")
-        for lines in _few_lines(encoded, columns, first_line + row):
-            limits.checkpoint()
-            found = _parsed(lines, separator, columns, first_line + row)
-            values[row : row + len(found)] = found
-            row += len(found)
-    marked = thousands_marked(values, body, separator, by_line=by_line)
-    return _Numbers(values, clocks, marked)
-
-
-def _few_lines(encoded: bytes, columns: int, first_line: int) -> Iterator[bytes]:
-    """Lines, so many at once as are parsed without holding up others."""
-    ends = np.flatnonzero(np.frombuffer(encoded, np.uint8) == ord("\n")) + 1
-    _check_line_lengths(ends, columns, first_line)
-    at_once = max(1, _CELLS_AT_ONCE // columns)
-    for line in range(0, len(ends), at_once):
-        start = ends[line - 1] if line else 0
-        yield encoded[start : ends[min(line + at_once, len(ends)) - 1]]
-
-
-def _parsed(encoded: bytes, separator: str, columns: int, first_line: int) -> NDArray[np.float64]:
-    """The numbers of some whole lines, by numpy's parser in C."""
-    values = _loaded(encoded, separator, columns)
-    if values is None:
-        raise _bad_line(encoded, separator, columns, first_line)
-    return values
-
-
-def _loaded(encoded: bytes, separator: str, columns: int) -> NDArray[np.float64] | None:
-    """The numbers, shape (line, column); None if any line is not so many numbers."""
-    filled = _with_nan_for_empty_cells(encoded, separator.encode())
-    if not filled.strip():
-        return None
-    lines = TextIOWrapper(BytesIO(filled), "ascii")
-    try:
-        values = np.loadtxt(lines, delimiter=separator, comments=None, ndmin=2)
-    except ValueError:
-        return None
-    return values if values.shape == (encoded.count(b"\n"), columns) else None
-
-
-def _check_line_lengths(ends: NDArray[np.intp], columns: int, first_line: int) -> None:
-    """No cell so long that parsing it as a number would take long."""
-    lengths = np.diff(ends, prepend=0)
-    too_long = np.flatnonzero(lengths > columns * LONGEST_CELL)
-    if too_long.size:
-        raise malformed(f"line {first_line + int(too_long[0])} is too long")
-
-
-def _with_nan_for_empty_cells(encoded: bytes, separator: bytes) -> bytes:
-    """Empty cells as NaN, which the quality check refuses by lead."""
-    gap, filled = separator * 2, separator + b"nan" + separator
-    # Twice, since what is replaced does not overlap.
-    encoded = encoded.replace(gap, filled).replace(gap, filled)
-    encoded = encoded.replace(separator + b"\n", separator + b"nan\n")
-    encoded = encoded.replace(b"\n" + separator, b"\nnan" + separator)
-    return b"nan" + encoded if encoded.startswith(separator) else encoded
-
-
-def _bad_line(encoded: bytes, separator: str, columns: int, first_line: int) -> UnreadableRecording:
-    """The refusal that names the first line which is not so many numbers.
-
-    Found by halves, so that everything together is parsed once more at most.
-    """
-    lines = encoded.splitlines(keepends=True)
-    good, end = 0, len(lines)
-    while end - good > 1:
-        middle = (good + end) // 2
-        if _loaded(b"".join(lines[good:middle]), separator, columns) is None:
-            end = middle
-        else:
-            good = middle
-    found = lines[good].count(separator.encode()) + 1
-    number = first_line + good
-    if found != columns:
-        detail = f"line {number} has {found} cells where {columns} are expected"
-        if separator == "," and found == 2 * columns:
-            detail += ": if commas are decimal marks too, separate cells by semicolons"
-        return malformed(detail)
-    return malformed(f"line {number} holds a cell that is not a number")
-
-
-def _most_rows(limits: ReadLimits) -> float:
-    return limits.max_duration_s * limits.max_sampling_rate_hz
-
-
-def _too_long(limits: ReadLimits) -> UnreadableRecording:
-    detail = f"the table is longer than {limits.max_duration_s:g} s, or too large"
-    return UnreadableRecording.of(FaultCode.TOO_LONG, detail)

@@ -7,6 +7,7 @@ from ecg_core.readers.table.text import Text, malformed
 
 SEPARATORS = "\t;|,"
 LONGEST_CELL = 64
+_TELLING_CHARACTERS = 64 * 1024
 BLANK = " "
 # For one cell at a time, never for rows: with its decimal comma it could split a row of integers
 # in 2^n ways. Possessive, so that a long line of digits cannot make it backtrack either.
@@ -64,7 +65,8 @@ def separated(text: Text) -> tuple[Text, str, int]:
 
 
 def separator_of(line: str) -> str:
-    """The separator of a line of numbers."""
+    """The separator of a line of numbers, by as much of it as tells."""
+    line = line[:_TELLING_CHARACTERS]
     found = next((separator for separator in SEPARATORS if separator in line), None)
     words = line.split()
     if found == "," and len(words) > 1 and all(map(_IS_DECIMAL.fullmatch, words)):

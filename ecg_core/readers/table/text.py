@@ -17,6 +17,8 @@ _BYTE_ORDER_MARKS = (
 _ARCHIVE_MAGIC = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 # A step over a piece takes a millisecond or so.
 _PIECE_BYTES = 256 * 1024
+# The largest file there may be has eight such lines: one for each lead that was recorded.
+_LONGEST_LINE = 4 * 1024 * 1024
 
 
 def malformed(detail: str) -> UnreadableRecording:
@@ -107,7 +109,7 @@ def decoded_text(content: bytes, checkpoint: Checkpoint = no_checkpoint) -> Text
     """The text, with line ends as newlines; without a mark UTF-8, else Latin-1 (for its µ).
 
     Raises:
-        UnreadableRecording: It is compressed, binary or of a broken encoding.
+        UnreadableRecording: It is compressed, binary or broken, or holds too long a line.
     """
     if content.startswith(_ARCHIVE_MAGIC):
         raise malformed("the file is compressed: send the table itself")
@@ -136,4 +138,7 @@ def _pieces(content: bytes, encoding: str, checkpoint: Checkpoint) -> Iterator[s
             yield "".join([*line, text[:cut]])
             line.clear()
         line.append(text[cut:])
+        if sum(map(len, line)) > _LONGEST_LINE:
+            detail = f"a line is longer than {_LONGEST_LINE} characters"
+            raise UnreadableRecording.of(FaultCode.TOO_LONG, detail)
     yield "".join(line)

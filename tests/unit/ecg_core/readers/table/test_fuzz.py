@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ecg_core.errors import InputError
 from ecg_core.leads import LEADS
 from ecg_core.readers import ReadLimits, StatedFacts, UploadedFile, read_recording
+from ecg_core.readers.table import body as body_module
 from ecg_core.readers.table import text as text_module
 from ecg_core.readers.table.cells import parse_table
 
@@ -71,6 +72,7 @@ def test_arbitrary_tables(text: str, encoding: str, stated: StatedFacts) -> None
 def outcome(content: bytes, piece_bytes: int) -> object:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_module, "_PIECE_BYTES", piece_bytes)
+        patch.setattr(body_module, "_BYTES_OF_LINE_AT_ONCE", piece_bytes)
         try:
             table = parse_table(content, ReadLimits())
         except InputError as error:

@@ -95,14 +95,16 @@ class TestSize:
             pytest.param(b"#\n" * 15 * MEBIBYTE, FaultCode.TOO_LONG, id="comments"),
             pytest.param(b"I," + b"1," * 15 * MEBIBYTE, FaultCode.TOO_LONG, id="columns"),
             pytest.param(
-                b"I,II\n" + b"1" * 30 * MEBIBYTE + b",2", FaultCode.MALFORMED_TABLE, id="digits"
+                b"I,II\n" + b"1" * 3 * MEBIBYTE + b",2", FaultCode.MALFORMED_TABLE, id="digits"
             ),
             pytest.param(
-                b"I,II\n" + b'"' * 30 * MEBIBYTE + b"\n1,2", FaultCode.MALFORMED_TABLE, id="quotes"
+                b"I,II\n" + b'"' * 3 * MEBIBYTE + b"\n1,2", FaultCode.MALFORMED_TABLE, id="quotes"
             ),
             pytest.param(
-                b"I,II\n" + b"x" * 30 * MEBIBYTE + b",V\n", FaultCode.MALFORMED_TABLE, id="units"
+                b"I,II\n" + b"x" * 3 * MEBIBYTE + b",V\n", FaultCode.MALFORMED_TABLE, id="units"
             ),
+            pytest.param(b"I,II\n" + b'"' * 30 * MEBIBYTE, FaultCode.TOO_LONG, id="one line"),
+            pytest.param(b"#" * 30 * MEBIBYTE + b"\nI,II\n", FaultCode.TOO_LONG, id="one comment"),
         ],
     )
     def test_as_much_as_is_allowed_of_anything(
