@@ -139,6 +139,5 @@ def _pieces(content: bytes, encoding: str, checkpoint: Checkpoint) -> Iterator[s
             line.clear()
         line.append(text[cut:])
         if sum(map(len, line)) > _LONGEST_LINE:
-            detail = f"a line is longer than {_LONGEST_LINE} characters"
-            raise UnreadableRecording.of(FaultCode.TOO_LONG, detail)
+            raise malformed(f"a line is longer than {_LONGEST_LINE} characters")
     yield "".join(line)
