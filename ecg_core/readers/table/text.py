@@ -19,11 +19,20 @@ _ARCHIVE_MAGIC = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2
 _PIECE_BYTES = 256 * 1024
 # The largest file there may be has eight such lines: one for each lead that was recorded.
 _LONGEST_LINE = 4 * 1024 * 1024
+_BETWEEN_CELLS = ",;|\t "
 
 
 def malformed(detail: str) -> UnreadableRecording:
     """The refusal of a table that cannot be read."""
     return UnreadableRecording.of(FaultCode.MALFORMED_TABLE, detail)
+
+
+def _too_long(line: str) -> UnreadableRecording:
+    """Too many samples, or what is no line of a table."""
+    detail = f"a line is longer than {_LONGEST_LINE} characters"
+    if not any(mark in line for mark in _BETWEEN_CELLS):
+        return malformed(detail)
+    return UnreadableRecording.of(FaultCode.TOO_LONG, f"{detail}: send one lead a column")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -139,5 +148,5 @@ def _pieces(content: bytes, encoding: str, checkpoint: Checkpoint) -> Iterator[s
             line.clear()
         line.append(text[cut:])
         if sum(map(len, line)) > _LONGEST_LINE:
-            raise malformed(f"a line is longer than {_LONGEST_LINE} characters")
+            raise _too_long(line[0])
     yield "".join(line)

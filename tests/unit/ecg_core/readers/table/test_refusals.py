@@ -93,7 +93,7 @@ class TestSize:
             pytest.param(b"I,II" + b"\n" * 31 * MEBIBYTE, FaultCode.MALFORMED_TABLE, id="empty"),
             pytest.param(b"I,II" + b"\n1,2" * 7 * MEBIBYTE, FaultCode.TOO_LONG, id="rows"),
             pytest.param(b"#\n" * 15 * MEBIBYTE, FaultCode.TOO_LONG, id="comments"),
-            pytest.param(b"I," + b"1," * 15 * MEBIBYTE, FaultCode.MALFORMED_TABLE, id="columns"),
+            pytest.param(b"I," + b"1," * 15 * MEBIBYTE, FaultCode.TOO_LONG, id="columns"),
             pytest.param(
                 b"I,II\n" + b"1" * 3 * MEBIBYTE + b",2", FaultCode.MALFORMED_TABLE, id="digits"
             ),
