@@ -19,7 +19,7 @@ from service.engine.inference.external_data import has_external_data
 from service.errors import ProviderUnavailable
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-# Sixteen are no faster a window, and keep a place four times as long.
+# On a CPU sixteen are no faster a window, and keep a place four times as long.
 WINDOWS_AT_ONCE = 4
 _QUERY_WINDOWS_AT_ONCE = 2048
 
