@@ -98,11 +98,13 @@ class Server(uvicorn.Server):
                 listener, self._loads, self._make_protocol, self._connections
             )
             self._shared.start()
-        pass_over_in_collections()
         if self._heart is not None:
+            # At once: one that hangs is given up only if it has ever beaten.
+            self._heart.beat(loading=False)
             self._beating = asyncio.create_task(keep_beating(self._heart, self._is_loading))
         if isinstance(self._heart, Pulse):
             self._heart.ready.set()
+        pass_over_in_collections()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, finish what is in flight."""
