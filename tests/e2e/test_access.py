@@ -15,7 +15,7 @@ from cardioquery.demo.simulator import csv_of, simulate
 from service.access.keys import Scope
 from tests.support.keys import bearer, make_keys
 from tests.support.redis import RedisStarter
-from tests.support.server import ServerStarter, run
+from tests.support.server import ServerStarter, run, wait_for
 
 REVOKED_WITHIN_S = 60.0
 
@@ -69,7 +69,12 @@ def test_a_key_from_its_making_to_its_end(url: str, key_file: Path, tmp_path: Pa
     with pytest.raises(AccessDenied):
         ask_on(url, key)
 
-    audit = key_file.with_name("audit.log").read_text()
+    # A line is written once its answer was sent.
+    audit_log = key_file.with_name("audit.log")
+    wait_for(
+        lambda: json.loads(audit_log.read_text().splitlines()[-1]).get("refusal") == "key_revoked"
+    )
+    audit = audit_log.read_text()
     lines = [json.loads(line) for line in audit.splitlines()]
     changes = [(line["event"], line["key_id"]) for line in lines if line["event"] != "access"]
     assert changes == [("key_created", key_id), ("key_revoked", key_id)]
