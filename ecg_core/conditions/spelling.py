@@ -130,17 +130,17 @@ def respelt(text: str, known: frozenset[str], is_word: Callable[[str], bool]) ->
         is_word: Whether a word needs no correction.
     """
     words = text.split()
-    choices = [[word] if is_word(word) else _near_words(word, known) for word in words]
-    unknown = sum(choice != [word] for choice, word in zip(choices, words, strict=True))
+    choices = [(word,) if is_word(word) else _near_words(word, known) for word in words]
+    unknown = sum(choice != (word,) for choice, word in zip(choices, words, strict=True))
     if not 1 <= unknown <= _MOST_UNKNOWN or not all(choices):
         return
     yield from (" ".join(chosen) for chosen in islice(product(*choices), _MOST_RESPELT))
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _near_words(word: str, known: frozenset[str]) -> list[str]:
+def _near_words(word: str, known: frozenset[str]) -> tuple[str, ...]:
     if len(word) < _LEAST_LETTERS_OF_WORD or not word.isalpha():
-        return []
+        return ()
     allowed = 2 if len(word) >= _LETTERS_OF_WORD_FOR_TWO else 1
     found = process.extract(word, known, scorer=OSA.distance, score_cutoff=allowed, limit=None)
     least = min((distance for _, distance, _ in found), default=0)
@@ -148,7 +148,7 @@ def _near_words(word: str, known: frozenset[str]) -> list[str]:
     # "bnormal" may be "normal" and "abnormal": then only one of the two need be listed.
     is_open = any(contradicts(one, other) for one, other in combinations(nearest, 2))
     is_open |= least > 1 and any(contradicts(word, other) for other in nearest)
-    return [] if is_open else nearest[:_MOST_RESPELT]
+    return () if is_open else tuple(nearest[:_MOST_RESPELT])
 
 
 def is_slip(words: frozenset[str], corrected: frozenset[str]) -> bool:

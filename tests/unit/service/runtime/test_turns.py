@@ -164,6 +164,17 @@ async def test_what_has_run_for_long_goes_on_beside_others_without_a_pause() -> 
     assert 0 < order.index("long") < 50
 
 
+async def test_a_turn_is_counted_in_processor_time() -> None:
+    begun, seen = Steps(5.0), list[int]()
+    async with bench(running=1, waiting=5) as b:
+        running = b.start_in_steps(begun, 60, caller="begun")
+        await b.start(lambda: seen.append(begun.taken), caller="usual")
+        # Six steps; by the clock it would be three times as many.
+        assert 0 < seen[0] < 12
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_the_turns_of_what_has_run_for_long_are_short() -> None:
     long = Steps(5.0)
     async with bench(running=1, waiting=5) as b:

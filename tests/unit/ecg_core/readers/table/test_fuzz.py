@@ -34,6 +34,7 @@ WHOLE_TABLES = (
     "t,I\n0:00.010,1\n0:00.020,2\n",
     "time,0:01,0:02,0:03\nI,1,2,3\nII,3,4,5",
     "I,1,2,3\r\nII,4,5,6\r\nIII,7,8,9\r\n",
+    "I,1,2,3\nII,4,5,\nIII,7,8,9",
     "1\t2\r\n1\t2\r\n\t\r\n\r\n\x1a",
     "sep=;\nI;II\nmV;mV\n1;2\n",
     "I (mV) II (mV)\n1.234  5\n 1.2  3.4 \n",
@@ -80,12 +81,18 @@ def outcome(content: bytes, piece_bytes: int) -> object:
     return [table.values.tobytes(), table.names, table.hint, table.clocks, table.marked]
 
 
+@pytest.mark.parametrize("text", WHOLE_TABLES)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_what_is_decided_over_a_whole_table_does_not_depend_on_its_pieces(
+    text: str, encoding: str
+) -> None:
+    content = text.encode(encoding)
+    whole = outcome(content, 1 << 20)
+    assert all(outcome(content, size) == whole for size in range(2, len(content), 2))
+
+
 @settings(max_examples=600, deadline=None)
-@given(
-    _tables | st.sampled_from(WHOLE_TABLES),
-    _encodings,
-    st.sampled_from([2, 4, 6, 10, 16, 30]),
-)
+@given(_tables, _encodings, st.sampled_from([2, 4, 6, 10, 16, 30]))
 def test_a_text_means_the_same_in_whatever_pieces_it_comes(
     text: str, encoding: str, piece_bytes: int
 ) -> None:
