@@ -49,7 +49,9 @@ class WorkerPool:
         waiting_level: Level,
         patient: int = 1,
     ) -> None:
-        self._executor = ThreadPoolExecutor(running + _MOST_ASIDE, thread_name_prefix="diagnosis")
+        self._executor = ThreadPoolExecutor(
+            2 * running + _MOST_ASIDE, thread_name_prefix="diagnosis"
+        )
         self._places = running
         self._usual_s = _FIRST_GUESS_S
         self._free = Places(running)
@@ -61,18 +63,20 @@ class WorkerPool:
         self._patient = Places(patient)
         self.patient = patient
 
-    @property
-    def full(self) -> bool:
-        """True if the next piece of work would be refused."""
-        return self._free.none_free and self._waiting >= self._max_waiting
+    def is_full(self, caller: str = "") -> bool:
+        """Whether the caller's next piece of work would be refused."""
+        return self._waiting >= self._max_waiting and self._free.would_wait(caller)
 
-    def refuse_if_full(self) -> None:
+    def refuse_if_full(self, caller: str = "") -> None:
         """Refuse what could not be taken in now, before it costs anything.
+
+        Args:
+            caller: Whose turn it would take.
 
         Raises:
             Overloaded: With the time in which what waits now will have been done.
         """
-        if self.full:
+        if self.is_full(caller):
             ahead = self._waiting + self._places
             raise Overloaded(
                 max(1, min(_LONGEST_RETRY_S, ceil(ahead * self._usual_s / self._places)))
@@ -94,7 +98,7 @@ class WorkerPool:
             Overloaded: Too many are waiting.
             DeadlineExceeded: The time was up before there was a result.
         """
-        self.refuse_if_full()
+        self.refuse_if_full(caller)
         return await self._run(work, deadline, caller)
 
     async def run_patiently(self, work: Work[T], deadline: Deadline, caller: str = "") -> T:
@@ -133,10 +137,10 @@ class WorkerPool:
         try:
             result = asyncio.get_running_loop().run_in_executor(self._executor, work, checkpoint)
         except BaseException:
-            self._free.give_back(caller)
+            turn.end()
             raise
         self._running_level.inc()
-        result.add_done_callback(partial(self._give_place_back, turn, caller))
+        result.add_done_callback(partial(self._give_place_back, turn))
         try:
             async with asyncio.timeout(deadline.remaining_s):
                 return await asyncio.shield(result)
@@ -160,8 +164,8 @@ class WorkerPool:
             self._waiting -= 1
             self._waiting_level.dec()
 
-    def _give_place_back(self, turn: Turn, caller: str, result: "asyncio.Future[T]") -> None:
-        self._free.give_back(caller)
+    def _give_place_back(self, turn: Turn, result: "asyncio.Future[T]") -> None:
+        turn.end()
         self._usual_s += _NEWEST_WEIGHT * (turn.ran_s - self._usual_s)
         self._running_level.dec()
         if not result.cancelled():

@@ -1,14 +1,15 @@
 """Whose turn it is: places for work, and the time that a piece of it has had at its own.
 
 How long a piece of work takes is not known before. So what has run for long goes after all that has
-not: what takes seconds hardly delays what takes milliseconds, and the other way round it costs
-little (foreground-background scheduling: L. Schrage, Management Science 13 (1967) 466). Every so
-many turns the long one goes first, so that it ends some day beside callers without a pause.
+not, of other callers: what takes seconds hardly delays what takes milliseconds, and the other way
+round it costs little (foreground-background scheduling: L. Schrage, Management Science 13 (1967)
+466). Every so many turns the long one goes first, so that it ends some day beside callers without a
+pause.
 """
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock, Semaphore
@@ -50,26 +51,34 @@ class _Line:
 
 
 class Places:
-    """So many places. Callers take turns at them, each with what it asked for first."""
+    """So many places. Callers take turns at them, each with what it asked for first.
+
+    What has run for long keeps nobody else's work that has not from a place: that begins beside it
+    at once, for a step of it may take long, and it stands aside at the end of the step. So up to
+    twice as many work at once, until then.
+    """
 
     def __init__(self, count: int) -> None:
         self._lock = Lock()
-        self._free = count
+        self._count = count
+        self._held = 0
+        # Of these, by what has run for long, of each caller.
+        self._held_by_long: Counter[str] = Counter()
         # Whose turn is next comes first. Empty as long as a place is free.
         self._lines: dict[str, _Line] = {}
         self._passed_over = 0
         self._closed = False
 
-    @property
-    def none_free(self) -> bool:
-        """Whether the next one would have to wait."""
-        return self._free == 0
+    def would_wait(self, caller: str) -> bool:
+        """Whether the caller's next piece of work would have to wait."""
+        with self._lock:
+            return self._would_wait(caller)
 
     async def take(self, caller: str) -> None:
         """Wait for the caller's turn."""
         with self._lock:
-            if self._free:
-                self._free -= 1
+            if not self._would_wait(caller):
+                self._count_in(caller, is_long=False)
                 return
             turn: Future[None] = Future()
             self._lines.setdefault(caller, _Line()).new.append(turn)
@@ -81,12 +90,18 @@ class Places:
             raise
 
     def others_wait(self, caller: str, *, has_run_long: bool) -> bool:
-        """Whether anybody but this caller waits whom its work goes after."""
+        """Whether anybody but this caller waits, or works beside, whom its work goes after."""
         with self._lock:
-            return any(
+            return (has_run_long and self._held > self._count) or any(
                 name != caller and (has_run_long or not line.has_run_long)
                 for name, line in self._lines.items()
             )
+
+    def has_become_long(self, caller: str) -> None:
+        """Count a place of the caller's as held by what has run for long, from now on."""
+        with self._lock:
+            self._held_by_long[caller] += 1
+        self._hand_out(caller)
 
     def pass_on(self, caller: str, *, has_run_long: bool) -> None:
         """Give a place to others, and wait in a thread until it is the caller's turn again."""
@@ -96,16 +111,15 @@ class Places:
                 return
             line = self._lines.setdefault(caller, _Line())
             line.begun.append(_Begun(turn, has_run_long))
-        self.give_back(caller)
+            self._count_out(caller, is_long=has_run_long)
+        self._hand_out(caller)
         turn.result()
 
-    def give_back(self, caller: str) -> None:
+    def give_back(self, caller: str, *, has_run_long: bool = False) -> None:
         """Give a place to whose turn it is after this caller's."""
-        # Not for who has given up meanwhile.
-        while (turn := self._following(caller)) and not turn.set_running_or_notify_cancel():
-            pass
-        if turn is not None:
-            turn.set_result(None)
+        with self._lock:
+            self._count_out(caller, is_long=has_run_long)
+        self._hand_out(caller)
 
     def close(self) -> None:
         """Let all that has begun go on, and keep nothing waiting any more."""
@@ -116,26 +130,62 @@ class Places:
         for each in begun:
             each.turn.set_result(None)
 
-    def _following(self, caller: str) -> Future[None] | None:
-        """Whose turn it is after the caller's; without anybody, one more place is free."""
+    def _would_wait(self, caller: str) -> bool:
+        # A place that is free for this caller is not for anybody who waits.
+        return caller in self._lines or not self._is_free(caller)
+
+    def _is_free(self, caller: str, *, for_long: bool = False) -> bool:
+        """Whether there is a place for the caller. What has run for long takes none from others."""
+        others = self._held_by_long.total() - self._held_by_long[caller]
+        return self._held - (0 if for_long else others) < self._count
+
+    def _hand_out(self, caller: str) -> None:
+        """Let all begin whose turn it is, this caller's last."""
+        turns: list[Future[None]] = []
         with self._lock:
             self._go_last(caller)
-            if not self._lines:
-                self._free += 1
-                return None
-            following = self._next_caller()
-            turn = self._lines[following].take_first()
-            self._go_last(following)
-            return turn
+            while (following := self._next_caller()) is not None:
+                turn = self._begin(following)
+                # Not for who has given up meanwhile.
+                if turn is not None:
+                    turns.append(turn)
+        for turn in turns:
+            turn.set_result(None)
 
-    def _next_caller(self) -> str:
-        long = [name for name, line in self._lines.items() if line.has_run_long]
-        short = [name for name in self._lines if name not in long]
-        if long and (not short or self._passed_over >= _MOST_PASSED_OVER):
-            self._passed_over = 0
-            return long[0]
-        self._passed_over += bool(long)
-        return short[0]
+    def _begin(self, caller: str) -> Future[None] | None:
+        line = self._lines[caller]
+        is_long = line.has_run_long
+        turn = line.take_first()
+        self._go_last(caller)
+        if not turn.set_running_or_notify_cancel():
+            return None
+        self._count_in(caller, is_long=is_long)
+        return turn
+
+    def _count_in(self, caller: str, *, is_long: bool) -> None:
+        self._held += 1
+        if is_long:
+            self._held_by_long[caller] += 1
+        waits = any(line.has_run_long for line in self._lines.values())
+        self._passed_over = self._passed_over + 1 if waits and not is_long else 0
+
+    def _count_out(self, caller: str, *, is_long: bool) -> None:
+        self._held -= 1
+        self._held_by_long[caller] -= is_long
+        if not self._held_by_long[caller]:
+            del self._held_by_long[caller]
+
+    def _next_caller(self) -> str | None:
+        """Who may begin, or go on, now."""
+        found: dict[bool, str] = {}
+        for name, line in self._lines.items():
+            is_long = line.has_run_long
+            if is_long not in found and self._is_free(name, for_long=is_long):
+                found[is_long] = name
+        long, short = found.get(True), found.get(False)
+        if long and self._passed_over >= _MOST_PASSED_OVER:
+            return long
+        return long if short is None else short
 
     def _go_last(self, caller: str) -> None:
         line = self._lines.pop(caller, None)
@@ -153,6 +203,7 @@ class Turn:
         self._since = time.monotonic()
         self._worked_before_s: float | None = None
         self._before_s = 0.0
+        self._counts_as_long = False
 
     @property
     def ran_s(self) -> float:
@@ -161,9 +212,11 @@ class Turn:
 
     def pass_on_if_long(self) -> None:
         """Stand aside in the work's thread, if other callers wait and enough was done."""
-        has_run_long = self.ran_s >= _LONG_S
-        turn_s = _LONG_TURN_S if has_run_long else _TURN_S
-        if self._turn_so_far_s() < turn_s:
+        if not self._counts_as_long and self.ran_s >= _LONG_S:
+            self._counts_as_long = True
+            self._places.has_become_long(self._caller)
+        has_run_long = self._counts_as_long
+        if self._turn_so_far_s() < (_LONG_TURN_S if has_run_long else _TURN_S):
             return
         if not self._places.others_wait(self._caller, has_run_long=has_run_long):
             return
@@ -175,6 +228,10 @@ class Turn:
                 self._since = time.monotonic()
                 self._worked_before_s = time.thread_time()
                 self._aside.release()
+
+    def end(self) -> None:
+        """Give the place back."""
+        self._places.give_back(self._caller, has_run_long=self._counts_as_long)
 
     def _turn_so_far_s(self) -> float:
         if self._worked_before_s is None:  # the first step, in the work's own thread

@@ -1,4 +1,4 @@
-"""What others notice of an attack: `make attack`, a quarter of an hour on a machine that is quiet.
+"""What others notice of an attack: `make attack`, half an hour on a machine that is quiet.
 
 A server with two workers and keys. An honest client asks at an even rate, first alone, then while
 attackers of one kind are at it, each with an input of its own and one key for all of them;
@@ -6,11 +6,13 @@ attackers of one kind are at it, each with an input of its own and one key for a
 99th percentile is at most 1.5 times as long, and health is told within a second. Writes
 docs/measured/attack.json and attack.md, and ends with 1 if something does not hold.
 
-The attackers run in a process of their own, on the cores of the service. What they cost by
-themselves is not taken off.
+The attackers run in a process of their own, on the cores of the service, where in life they have
+others: once at the priority of the service, and once at the lowest, so that they take of its time
+what it spends on them.
 """
 
 import argparse
+import os
 import sys
 import time
 from collections import Counter
@@ -20,12 +22,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
+from types import MappingProxyType
 from typing import Any
 
 import httpx
 from rich.console import Console
 
-from service.access.keys import Scope, new_key
+from service.access.keys import PlainKey, Scope, new_key
 from tests.benchmarks.attackers import KINDS, attack
 from tests.benchmarks.driver import Sample, diagnose_request, open_loop
 from tests.benchmarks.figures import DOCS, percentiles_ms, write_figures
@@ -38,6 +41,9 @@ HEALTH_WITHIN_S = 1.0
 _HEALTH_EVERY_S = 0.2
 _QUERIES = 5
 _WARM_UP_S = 5.0
+# Of the attackers, as `nice` counts them.
+PRIORITIES = MappingProxyType({"the service's": 0, "the lowest": 19})
+_WHEN = ("alone", "under_attack")
 
 
 class Health(Thread):
@@ -68,22 +74,26 @@ class Health(Thread):
 
 
 def one_kind(
-    kind: str, url: str, request: bytes, key: str, stated: argparse.Namespace
-) -> dict[str, Any]:
-    """The honest client alone, then beside attackers of one kind."""
-    alone = open_loop(url, request, stated.rate, stated.seconds)
-    health = Health(url)
-    # A process of its own: within this one, their work would count as the server's.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
-        # Until the inputs are made.
-        other.submit(int).result()
-        attackers = other.submit(attack, kind, stated.members, url, key, stated.seconds + 10)
-        time.sleep(_WARM_UP_S)
-        health.start()
-        beside = open_loop(url, request, stated.rate, stated.seconds)
-        slowest_s = health.stop()
-        answered = attackers.result()
-    return figures_of(alone, beside, slowest_s, answered)
+    kind: str, url: str, request: bytes, keys: Mapping[str, PlainKey], stated: argparse.Namespace
+) -> dict[str, dict[str, Any]]:
+    """The honest client alone, then beside attackers of one kind, at each of their priorities."""
+    found = {}
+    for priority, niceness in PRIORITIES.items():
+        alone = open_loop(url, request, stated.rate, stated.seconds)
+        health = Health(url)
+        # A process of its own: within this one, their work would count as the server's.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+            # Until it is there.
+            other.submit(os.nice, niceness).result()
+            key, seconds = keys[priority].text, stated.seconds + 2 * _WARM_UP_S
+            attackers = other.submit(attack, kind, stated.members, url, key, seconds)
+            time.sleep(_WARM_UP_S)
+            health.start()
+            beside = open_loop(url, request, stated.rate, stated.seconds)
+            slowest_s = health.stop()
+            answered = attackers.result()
+        found[priority] = figures_of(alone, beside, slowest_s, answered)
+    return found
 
 
 def figures_of(
@@ -108,21 +118,23 @@ def figures_of(
     }
 
 
-def table(kinds: Mapping[str, Mapping[str, Any]], command: str) -> str:
-    """The page: a line for each kind."""
+def table(kinds: Mapping[str, Mapping[str, Mapping[str, Any]]], command: str) -> str:
+    """The page: a line for each kind at each priority of its attackers."""
     lines = [
         "# Others under attack",
         "",
-        f"Measured by `{command}`; attack.json has all of it.",
+        f"Measured by `{command}`; attack.json has all of it. The attackers are on the cores "
+        "of the service, once at its priority, once at the lowest, as if they had others.",
         "",
-        "| Attack | p50, p99 alone, ms | under it | p99, times | slowest health, s | holds |",
-        "|---|---:|---:|---:|---:|---|",
+        "| Attack | priority | p50, p99 alone, ms | under it | p99, times | slowest health, s "
+        "| holds |",
+        "|---|---|---:|---:|---:|---:|---|",
     ]
-    for kind, found in kinds.items():
-        alone, under = found["alone"], found["under_attack"]
-        cells = [f"{each['p50_ms']}, {each['p99_ms']}" for each in (alone, under)]
-        cells += [found["p99_times"], found["health_slowest_s"], "yes" if found["holds"] else "no"]
-        lines.append(f"| {kind} | " + " | ".join(map(str, cells)) + " |")
+    for kind, by_priority in kinds.items():
+        for priority, found in by_priority.items():
+            times = [f"{found[at]['p50_ms']}, {found[at]['p99_ms']}" for at in _WHEN]
+            cells = [kind, priority, *times, found["p99_times"], found["health_slowest_s"]]
+            lines.append(f"| {' | '.join(map(str, cells))} | {'yes' if found['holds'] else 'no'} |")
     return "\n".join(lines) + "\n"
 
 
@@ -135,14 +147,16 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--folder", type=Path, default=DOCS)
     stated = parser.parse_args()
-    # One for each kind: what one has used up of its key's limit would stop the next.
-    honest, hostile = new_key(), {kind: new_key() for kind in stated.kinds}
+    # One for each attack: what one has used up of its key's limit would stop the next.
+    honest = new_key()
+    hostile = {kind: {priority: new_key() for priority in PRIORITIES} for kind in stated.kinds}
+    every = [honest, *(key for keys in hostile.values() for key in keys.values())]
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         scopes = frozenset({Scope.DIAGNOSE})
         write_keys(
             folder / "keys.json",
-            *(make_record(k, scopes=scopes) for k in (honest, *hostile.values())),
+            *(make_record(key, scopes=scopes) for key in every),
         )
         options: dict[str, object] = {
             "store_path": folder / "conditions.sqlite3",
@@ -153,7 +167,7 @@ def main() -> int:
             url = server.url
             request = diagnose_request(url, bench_recording(), bench_queries(_QUERIES), honest.text)
             open_loop(url, request, stated.rate, _WARM_UP_S)
-            kinds = {k: one_kind(k, url, request, hostile[k].text, stated) for k in stated.kinds}
+            kinds = {k: one_kind(k, url, request, hostile[k], stated) for k in stated.kinds}
     command = (
         f"python -m tests.benchmarks.attack --seconds {stated.seconds:g} --rate {stated.rate:g} "
         f"--members {stated.members}"
@@ -161,7 +175,8 @@ def main() -> int:
     write_figures(command, {"attack": kinds}, stated.folder / "attack.json")
     (stated.folder / "attack.md").write_text(table(kinds, command))
     Console().print_json(data=kinds)
-    return 0 if all(found["holds"] for found in kinds.values()) else 1
+    held = [found["holds"] for by_priority in kinds.values() for found in by_priority.values()]
+    return 0 if all(held) else 1
 
 
 if __name__ == "__main__":

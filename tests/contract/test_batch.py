@@ -300,7 +300,7 @@ def test_a_batch_leaves_room_for_single_requests(make_client: ClientMaker) -> No
     assert gate.reached.wait(60)
     second.start()
     workers = client.app.state.service.runtime.workers  # type: ignore[attr-defined]
-    while not workers.full:
+    while not workers.is_full():
         time.sleep(0.01)
     gate.open()
     first.join()

@@ -62,7 +62,7 @@ async def diagnose_batch(
     of a bundle or an `OperationOutcome` for each. What is wrong with one recording is told in its
     place and harms no other one; what is wrong with the form or the queries refuses the batch.
     """
-    runtime.workers.refuse_if_full()
+    runtime.workers.refuse_if_full(state.turn)
     as_lines = wants_lines(request.headers)
     as_fhir = not as_lines and wants_fhir(request.headers)
     with ExitStack() as held:

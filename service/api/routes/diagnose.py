@@ -74,7 +74,7 @@ async def diagnose(
     With `Accept: application/fhir+json` the answer is a FHIR R4 bundle.
     """
     # Before the upload is taken in: that would only cost time and memory.
-    runtime.workers.refuse_if_full()
+    runtime.workers.refuse_if_full(state.turn)
     as_fhir = wants_fhir(request.headers)
     with budget.share(state.caller) as share:
         form = await read_diagnosis_form(request, settings, share, as_fhir=as_fhir)

@@ -25,7 +25,7 @@ async def test_what_cannot_wait_is_refused_at_once_and_there_is_room_again_later
         gate, first = await b.occupied()
         second = b.start(lambda: "second")
         await settled(lambda: b.waiting.now == 1)
-        assert b.pool.full
+        assert b.pool.is_full()
         with pytest.raises(Overloaded):
             await b.start(lambda: "third")
         gate.open()
@@ -41,7 +41,7 @@ async def test_a_refusal_says_when_there_will_be_room() -> None:
             for _ in range(50):
                 await b.start(lambda: time.sleep(work_s))
             tasks = [b.start(gate.pass_through) for _ in range(1 + waiting)]
-            await settled(lambda: b.pool.full)
+            await settled(lambda: b.pool.is_full())
             with pytest.raises(Overloaded) as refused:
                 b.pool.refuse_if_full()
             gate.open()
@@ -182,7 +182,7 @@ async def test_turns_of_those_who_gave_up_are_skipped_and_no_place_is_lost() -> 
         gate.open()
         await asyncio.gather(first, last)
         assert last.result() == "last"
-        assert not b.pool.full
+        assert not b.pool.is_full()
         # Given up in the very moment in which it was its turn.
         gate, first = await b.occupied()
         late = b.start(lambda: "late", caller="late")
