@@ -31,7 +31,6 @@ from service.runtime.assembly import RuntimeLoader, RuntimeReloader, load_runtim
 from service.runtime.reload import announce_model
 from service.runtime.state import ServiceState, attach_service_state, service_state
 from service.runtime.upload_budget import UploadBudget
-from service.runtime.working_memory import WorkingMemory
 from service.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -79,7 +78,6 @@ def create_app(
         AccessControl(settings, metrics, audit.write_key_change),
         audit,
         UploadBudget(settings.max_uploads_bytes, left_for_others=settings.max_upload_bytes),
-        WorkingMemory(settings.max_working_bytes),
     )
     attach_service_state(app, state)
     _add_middleware(app, state)

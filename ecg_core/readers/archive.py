@@ -80,7 +80,7 @@ class Archive:
         is_readable: Callable[[UploadedFile], bool] | None = None,
     ) -> None:
         # zipfile builds an object for each entry, whatever the directory says of their number.
-        if archive.content.count(_CENTRAL_SIGNATURE) > 2 * bounds.max_members:
+        if _surely_has_more(archive, bounds.max_members):
             raise _refusal([_too_many(bounds)])
         self._limits = limits
         self._turn = Lock()
@@ -117,6 +117,10 @@ class Archive:
         """Paths of its files, without folders and what operating systems add."""
         return ["/".join(_parts(member)) for member in self._files]
 
+    def size_bytes(self, number: int) -> int:
+        """What the directory says of the file at this place of `names`; no more of it is read."""
+        return self._files[number].file_size
+
     def read(self, number: int) -> UploadedFile:
         """The file at this place of `names`, under its bare name.
 
@@ -131,6 +135,15 @@ class Archive:
         except _FOREIGN_ERRORS as error:
             raise _damaged() from error
         return UploadedFile(PurePosixPath(member.filename).name, content)
+
+
+def unpacked_bytes(file: UploadedFile) -> int:
+    """Bytes of a file, or of what an archive of one recording says that it holds."""
+    # Of one with more members not even the directory is read: it will be refused.
+    if file.suffix == ARCHIVE_SUFFIX and not _surely_has_more(file, MAX_MEMBERS):
+        with suppress(*_FOREIGN_ERRORS):
+            return sum(each.file_size for each in ZipFile(BytesIO(file.content)).infolist())
+    return len(file.content)
 
 
 def unpack(
@@ -149,6 +162,11 @@ def unpack(
     bounds = ArchiveBounds(MAX_MEMBERS, 2 * limits.max_file_bytes)
     opened = Archive(archive, limits, bounds, is_readable)
     return [opened.read(number) for number in range(len(opened.names))]
+
+
+def _surely_has_more(archive: UploadedFile, members: int) -> bool:
+    """Whether there are so many beginnings of entries that hardly half are chance."""
+    return archive.content.count(_CENTRAL_SIGNATURE) > 2 * members
 
 
 def _directory_faults(members: list[ZipInfo], bounds: ArchiveBounds) -> list[str]:

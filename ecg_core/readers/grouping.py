@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
 
-from ecg_core.readers.archive import ARCHIVE_SUFFIX, Archive, ArchiveBounds
+from ecg_core.readers.archive import ARCHIVE_SUFFIX, Archive, ArchiveBounds, unpacked_bytes
 from ecg_core.readers.base import ReadLimits, UploadedFile
 from ecg_core.readers.companions import is_companion
 from ecg_core.readers.registry import READERS
@@ -22,10 +22,12 @@ class RecordingSource:
         name: The path that the caller gave its header, or its only file. Patient data: for the
             caller's eyes only.
         fetch: Its files.
+        size_bytes: They have at most so many, unpacked.
     """
 
     name: str = field(repr=False)
     fetch: Callable[[], list[UploadedFile]] = field(repr=False)
+    size_bytes: int
 
 
 def recordings_in(
@@ -44,13 +46,14 @@ def recordings_in(
     """
     if len(files) == 1 and files[0].suffix == ARCHIVE_SUFFIX:
         archive = Archive(files[0], limits, bounds)
-        return _sources(archive.names, archive.read, archive.beginning)
+        return _sources(archive.names, archive.read, archive.beginning, archive.size_bytes)
     files = [file for file in files if not is_companion(file.name)] or files
     names = [file.name.replace("\\", "/") for file in files]
     return _sources(
         names,
         lambda n: UploadedFile(PurePosixPath(names[n]).name, files[n].content),
         lambda n: files[n].first_bytes,
+        lambda n: unpacked_bytes(files[n]),
     )
 
 
@@ -58,10 +61,13 @@ def _sources(
     names: Sequence[str],
     read: Callable[[int], UploadedFile],
     beginning: Callable[[int], bytes],
+    size_bytes: Callable[[int], int],
 ) -> list[RecordingSource]:
     paths = [PurePosixPath(name) for name in names]
     return [
-        RecordingSource(names[group[0]], partial(_read_all, read, group))
+        RecordingSource(
+            names[group[0]], partial(_read_all, read, group), sum(map(size_bytes, group))
+        )
         for group in _grouped(paths, beginning)
     ]
 

@@ -14,7 +14,6 @@ from service.observability.metrics import Metrics
 from service.runtime.assembly import Runtime
 from service.runtime.state import service_state
 from service.runtime.upload_budget import UploadBudget
-from service.runtime.working_memory import WorkingMemory
 from service.settings import Settings
 
 
@@ -46,11 +45,6 @@ async def get_upload_budget(request: Request) -> UploadBudget:
     return service_state(request.app).upload_budget
 
 
-async def get_working_memory(request: Request) -> WorkingMemory:
-    """The app's room for reading recordings."""
-    return service_state(request.app).working_memory
-
-
 async def get_request_state(request: Request) -> RequestState:
     """The state of the request."""
     return request_state(request.scope)
@@ -60,5 +54,4 @@ TheRuntime = Annotated[Runtime, Depends(get_runtime)]
 TheSettings = Annotated[Settings, Depends(get_settings)]
 TheMetrics = Annotated[Metrics, Depends(get_metrics)]
 TheUploadBudget = Annotated[UploadBudget, Depends(get_upload_budget)]
-TheWorkingMemory = Annotated[WorkingMemory, Depends(get_working_memory)]
 TheRequest = Annotated[RequestState, Depends(get_request_state)]

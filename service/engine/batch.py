@@ -1,7 +1,6 @@
 """Many recordings in one request: each is read and scored by itself, and none harms another."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ecg_core.checkpoint import Checkpoint, no_checkpoint
@@ -36,28 +35,19 @@ class Batch:
     recordings: tuple[RecordingSource, ...]
     question: Question
 
-    def diagnose(
-        self,
-        engine: DiagnosisEngine,
-        index: int,
-        checkpoint: Checkpoint,
-        room: Callable[[Sequence[UploadedFile]], AbstractContextManager[None]] | None = None,
-    ) -> Diagnosis:
+    def diagnose(self, engine: DiagnosisEngine, index: int, checkpoint: Checkpoint) -> Diagnosis:
         """Score one of the recordings, as if it had come alone.
 
         Args:
             engine: What scores it.
             index: Which one.
             checkpoint: Called between steps; may raise to stop the work.
-            room: Makes room for what reading these files takes; none is counted without it.
 
         Raises:
             InputError: This recording is refused.
             InferenceFailed: The runtime failed.
         """
-        files = self.recordings[index].fetch()
-        with nullcontext() if room is None else room(files):
-            return engine.diagnose(files, self.question, checkpoint)
+        return engine.diagnose(self.recordings[index].fetch(), self.question, checkpoint)
 
 
 def open_batch(

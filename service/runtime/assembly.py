@@ -123,6 +123,7 @@ def _opened(settings: Settings, metrics: Metrics) -> _Lasting:
         metrics.running,
         metrics.waiting,
         settings.max_batch_diagnoses,
+        settings.max_working_bytes,
     )
     options = settings.redis
     if options is None:

@@ -11,7 +11,6 @@ from service.observability.metrics import Metrics
 from service.observability.tracing.spans import ContextOnly, Tracer
 from service.runtime.assembly import Runtime, RuntimeLoader, RuntimeReloader
 from service.runtime.upload_budget import UploadBudget
-from service.runtime.working_memory import WorkingMemory
 from service.settings import Settings
 
 
@@ -40,7 +39,6 @@ class ServiceState:
     access: AccessControl
     audit: AuditLog
     upload_budget: UploadBudget
-    working_memory: WorkingMemory
     tracer: Tracer = field(default_factory=ContextOnly)
     runtime: Runtime | None = None
     draining: bool = False

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from math import ceil
+from math import ceil, inf
 from threading import Semaphore
 from typing import Protocol, TypeVar
 
@@ -48,13 +48,14 @@ class WorkerPool:
         running_level: Level,
         waiting_level: Level,
         patient: int = 1,
+        room_bytes: float = inf,
     ) -> None:
         self._executor = ThreadPoolExecutor(
             2 * running + _MOST_ASIDE, thread_name_prefix="diagnosis"
         )
         self._places = running
         self._usual_s = _FIRST_GUESS_S
-        self._free = Places(running)
+        self._free = Places(running, room_bytes)
         self._aside = Semaphore(_MOST_ASIDE)
         self._max_waiting = waiting
         self._waiting = 0
@@ -82,7 +83,14 @@ class WorkerPool:
                 max(1, min(_LONGEST_RETRY_S, ceil(ahead * self._usual_s / self._places)))
             )
 
-    async def run(self, work: Work[T], deadline: Deadline, caller: str = "") -> T:
+    @property
+    def taken_bytes(self) -> int:
+        """Room that what has begun takes in memory."""
+        return self._free.taken_bytes
+
+    async def run(
+        self, work: Work[T], deadline: Deadline, caller: str = "", needed_bytes: int = 0
+    ) -> T:
         """The result of `work`.
 
         A caller that is cancelled while waiting is skipped; one that is cancelled or out of time
@@ -93,15 +101,18 @@ class WorkerPool:
                 nothing then that others wait for: there it stands aside, or ends if it is late.
             deadline: Of waiting and running together.
             caller: Whose turn it takes.
+            needed_bytes: Room in memory without which it does not begin.
 
         Raises:
             Overloaded: Too many are waiting.
             DeadlineExceeded: The time was up before there was a result.
         """
         self.refuse_if_full(caller)
-        return await self._run(work, deadline, caller)
+        return await self._run(work, deadline, caller, needed_bytes)
 
-    async def run_patiently(self, work: Work[T], deadline: Deadline, caller: str = "") -> T:
+    async def run_patiently(
+        self, work: Work[T], deadline: Deadline, caller: str = "", needed_bytes: int = 0
+    ) -> T:
         """Like `run`, but waits when too many are waiting: for work that others must not feel.
 
         Of all such work at most `patient` pieces run or stand in the queue at once, so that what
@@ -116,7 +127,7 @@ class WorkerPool:
         except TimeoutError as error:
             raise DeadlineExceeded from error
         try:
-            return await self._run(work, deadline, caller)
+            return await self._run(work, deadline, caller, needed_bytes)
         finally:
             self._patient.give_back(caller)
 
@@ -125,9 +136,9 @@ class WorkerPool:
         self._free.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
 
-    async def _run(self, work: Work[T], deadline: Deadline, caller: str) -> T:
-        await self._take_place(deadline, caller)
-        turn = Turn(self._free, self._aside, caller)
+    async def _run(self, work: Work[T], deadline: Deadline, caller: str, needed_bytes: int) -> T:
+        await self._take_place(deadline, caller, needed_bytes)
+        turn = Turn(self._free, self._aside, caller, needed_bytes)
 
         def checkpoint() -> None:
             deadline.check()
@@ -152,12 +163,12 @@ class WorkerPool:
             # circle, they would stay until the garbage collector comes by.
             del result, work
 
-    async def _take_place(self, deadline: Deadline, caller: str) -> None:
+    async def _take_place(self, deadline: Deadline, caller: str, needed_bytes: int) -> None:
         self._waiting += 1
         self._waiting_level.inc()
         try:
             async with asyncio.timeout(deadline.remaining_s):
-                await self._free.take(caller)
+                await self._free.take(caller, needed_bytes)
         except TimeoutError as error:
             raise DeadlineExceeded from error
         finally:

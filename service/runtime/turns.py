@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from math import inf
 from threading import Lock, Semaphore
 from typing import NamedTuple
 
@@ -34,20 +35,30 @@ class _Begun(NamedTuple):
     has_run_long: bool
 
 
+class _New(NamedTuple):
+    turn: Future[None]
+    needed_bytes: int
+
+
 @dataclass(slots=True)
 class _Line:
     """What one caller waits with: what has begun goes on before anything new begins."""
 
     begun: deque[_Begun] = field(default_factory=deque)
-    new: deque[Future[None]] = field(default_factory=deque)
+    new: deque[_New] = field(default_factory=deque)
 
     @property
     def has_run_long(self) -> bool:
         """Whether what comes first in it has."""
         return bool(self.begun) and self.begun[0].has_run_long
 
+    @property
+    def needed_bytes(self) -> int:
+        """Room that what comes first in it has to find yet."""
+        return 0 if self.begun else self.new[0].needed_bytes
+
     def take_first(self) -> Future[None]:
-        return self.begun.popleft().turn if self.begun else self.new.popleft()
+        return (self.begun or self.new).popleft().turn
 
 
 class Places:
@@ -56,10 +67,19 @@ class Places:
     What has run for long keeps nobody else's work that has not from a place: that begins beside it
     at once, for a step of it may take long, and it stands aside at the end of the step. So up to
     twice as many work at once, until then.
+
+    Nothing begins without room in memory for it, which it keeps until its end; a single piece
+    always has room. So nothing at a place, or with a thread, waits for room that another holds.
+
+    Args:
+        count: How many.
+        room_bytes: Of all that has begun together.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, room_bytes: float = inf) -> None:
         self._lock = Lock()
+        self._room_bytes = room_bytes
+        self._taken_bytes = 0
         self._count = count
         self._held = 0
         # Of these, by what has run for long, of each caller.
@@ -69,24 +89,29 @@ class Places:
         self._passed_over = 0
         self._closed = False
 
-    def would_wait(self, caller: str) -> bool:
-        """Whether the caller's next piece of work would have to wait."""
-        with self._lock:
-            return self._would_wait(caller)
+    @property
+    def taken_bytes(self) -> int:
+        """What has begun needs so much."""
+        return self._taken_bytes
 
-    async def take(self, caller: str) -> None:
-        """Wait for the caller's turn."""
+    def would_wait(self, caller: str) -> bool:
+        """Whether the caller's next piece of work would have to wait, were it small."""
         with self._lock:
-            if not self._would_wait(caller):
-                self._count_in(caller, is_long=False)
+            return self._would_wait(caller, 0)
+
+    async def take(self, caller: str, needed_bytes: int = 0) -> None:
+        """Wait for the caller's turn, and for room."""
+        with self._lock:
+            if not self._would_wait(caller, needed_bytes):
+                self._count_in(caller, needed_bytes, is_long=False)
                 return
             turn: Future[None] = Future()
-            self._lines.setdefault(caller, _Line()).new.append(turn)
+            self._lines.setdefault(caller, _Line()).new.append(_New(turn, needed_bytes))
         try:
             await asyncio.wrap_future(turn)
         except asyncio.CancelledError:
             if not turn.cancel():
-                self.give_back(caller)
+                self.give_back(caller, needed_bytes)
             raise
 
     def others_wait(self, caller: str, *, has_run_long: bool) -> bool:
@@ -115,9 +140,10 @@ class Places:
         self._hand_out(caller)
         turn.result()
 
-    def give_back(self, caller: str, *, has_run_long: bool = False) -> None:
-        """Give a place to whose turn it is after this caller's."""
+    def give_back(self, caller: str, needed_bytes: int = 0, *, has_run_long: bool = False) -> None:
+        """Give a place, and the room, to whose turn it is after this caller's."""
         with self._lock:
+            self._taken_bytes -= needed_bytes
             self._count_out(caller, is_long=has_run_long)
         self._hand_out(caller)
 
@@ -130,12 +156,15 @@ class Places:
         for each in begun:
             each.turn.set_result(None)
 
-    def _would_wait(self, caller: str) -> bool:
+    def _would_wait(self, caller: str, needed_bytes: int) -> bool:
         # A place that is free for this caller is not for anybody who waits.
-        return caller in self._lines or not self._is_free(caller)
+        return caller in self._lines or not self._is_free(caller, needed_bytes)
 
-    def _is_free(self, caller: str, *, for_long: bool = False) -> bool:
+    def _is_free(self, caller: str, needed_bytes: int, *, for_long: bool = False) -> bool:
         """Whether there is a place for the caller. What has run for long takes none from others."""
+        together = self._taken_bytes + needed_bytes
+        if needed_bytes and self._taken_bytes and together > self._room_bytes:
+            return False
         others = self._held_by_long.total() - self._held_by_long[caller]
         return self._held - (0 if for_long else others) < self._count
 
@@ -154,16 +183,17 @@ class Places:
 
     def _begin(self, caller: str) -> Future[None] | None:
         line = self._lines[caller]
-        is_long = line.has_run_long
+        is_long, needed_bytes = line.has_run_long, line.needed_bytes
         turn = line.take_first()
         self._go_last(caller)
         if not turn.set_running_or_notify_cancel():
             return None
-        self._count_in(caller, is_long=is_long)
+        self._count_in(caller, needed_bytes, is_long=is_long)
         return turn
 
-    def _count_in(self, caller: str, *, is_long: bool) -> None:
+    def _count_in(self, caller: str, needed_bytes: int, *, is_long: bool) -> None:
         self._held += 1
+        self._taken_bytes += needed_bytes
         if is_long:
             self._held_by_long[caller] += 1
         waits = any(line.has_run_long for line in self._lines.values())
@@ -180,7 +210,9 @@ class Places:
         found: dict[bool, str] = {}
         for name, line in self._lines.items():
             is_long = line.has_run_long
-            if is_long not in found and self._is_free(name, for_long=is_long):
+            if is_long in found:
+                continue
+            if self._is_free(name, line.needed_bytes, for_long=is_long):
                 found[is_long] = name
         long, short = found.get(True), found.get(False)
         if long and self._passed_over >= _MOST_PASSED_OVER:
@@ -196,10 +228,13 @@ class Places:
 class Turn:
     """The time that a piece of work has had at its place; it passes it on once that is long."""
 
-    def __init__(self, places: Places, aside: Semaphore, caller: str) -> None:
+    def __init__(
+        self, places: Places, aside: Semaphore, caller: str, needed_bytes: int = 0
+    ) -> None:
         self._places = places
         self._aside = aside
         self._caller = caller
+        self._needed_bytes = needed_bytes
         self._since = time.monotonic()
         self._worked_before_s: float | None = None
         self._before_s = 0.0
@@ -230,8 +265,8 @@ class Turn:
                 self._aside.release()
 
     def end(self) -> None:
-        """Give the place back."""
-        self._places.give_back(self._caller, has_run_long=self._counts_as_long)
+        """Give the place and the room back."""
+        self._places.give_back(self._caller, self._needed_bytes, has_run_long=self._counts_as_long)
 
     def _turn_so_far_s(self) -> float:
         if self._worked_before_s is None:  # the first step, in the work's own thread

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from math import inf
 
 from ecg_core.checkpoint import Checkpoint
 from service.engine.deadline import Deadline
@@ -22,9 +23,11 @@ class Count:
 
 
 class Bench:
-    def __init__(self, running: int, waiting: int, patient: int = 1) -> None:
+    def __init__(
+        self, running: int, waiting: int, patient: int = 1, room_bytes: float = inf
+    ) -> None:
         self.running, self.waiting = Count(), Count()
-        self.pool = WorkerPool(running, waiting, self.running, self.waiting, patient)
+        self.pool = WorkerPool(running, waiting, self.running, self.waiting, patient, room_bytes)
 
     def start(
         self, work: Callable[[], object], seconds: float = 5.0, caller: str = ""
@@ -32,9 +35,13 @@ class Bench:
         return self.start_in_steps(lambda _: work(), seconds, caller)
 
     def start_in_steps(
-        self, work: Callable[[Checkpoint], object], seconds: float = 5.0, caller: str = ""
+        self,
+        work: Callable[[Checkpoint], object],
+        seconds: float = 5.0,
+        caller: str = "",
+        needed_bytes: int = 0,
     ) -> "asyncio.Task[object]":
-        return asyncio.create_task(self.pool.run(work, Deadline(seconds), caller))
+        return asyncio.create_task(self.pool.run(work, Deadline(seconds), caller, needed_bytes))
 
     def start_patiently(
         self, work: Callable[[], object], seconds: float = 5.0, caller: str = ""
@@ -51,11 +58,13 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(running: int = 1, waiting: int = 1, patient: int = 1) -> AsyncIterator[Bench]:
-    made = Bench(running, waiting, patient)
+async def bench(
+    running: int = 1, waiting: int = 1, patient: int = 1, room_bytes: float = inf
+) -> AsyncIterator[Bench]:
+    made = Bench(running, waiting, patient, room_bytes)
     try:
         yield made
-        await settled(lambda: made.running.now == made.waiting.now == 0)
+        await settled(lambda: made.running.now == made.waiting.now == made.pool.taken_bytes == 0)
     finally:
         made.pool.shut_down()
 

@@ -1,15 +1,12 @@
 """Scoring the recordings of a batch, one answer each, whatever becomes of the others."""
 
 import logging
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
 import api_schemas as wire
 from api_schemas.batch import MAX_NAME_CHARACTERS
 from ecg_core.checkpoint import Checkpoint
-from ecg_core.readers import UploadedFile
 from service.api.answers import fhir, presenters
 from service.api.answers.batch_response import ItemAnswer
 from service.api.error_responses import problem_of
@@ -19,7 +16,7 @@ from service.engine.deadline import Deadline
 from service.engine.diagnosis import Diagnosis
 from service.observability.metrics import Metrics
 from service.runtime.assembly import Runtime
-from service.runtime.working_memory import WorkingMemory, needed_bytes
+from service.runtime.working_memory import BYTES_A_BYTE
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +32,6 @@ class BatchScorer:
         seconds_each: Longest time for computing one answer.
         request_id: Stands in every answer.
         turn: Whose turns its recordings take.
-        memory: Room for reading its recordings.
         failed: How many recordings have a problem so far.
         as_fhir: Whether each answer is an entry of a FHIR bundle.
     """
@@ -47,7 +43,6 @@ class BatchScorer:
     seconds_each: float
     request_id: str
     turn: str
-    memory: WorkingMemory
     failed: int = 0
     as_fhir: bool = False
 
@@ -56,8 +51,11 @@ class BatchScorer:
         # Its own deadline: one that is over is not to end the others.
         deadline = Deadline(self.deadline.remaining_s)
         work = partial(self._scored, index)
+        needed_bytes = BYTES_A_BYTE * self.batch.recordings[index].size_bytes
         try:
-            found, body = await self.runtime.workers.run_patiently(work, deadline, self.turn)
+            found, body = await self.runtime.workers.run_patiently(
+                work, deadline, self.turn, needed_bytes
+            )
         except Exception as error:
             return self._refusal(index, error)
         self.metrics.diagnosed(
@@ -79,10 +77,7 @@ class BatchScorer:
 
         checkpoint()
 
-        def room(files: Sequence[UploadedFile]) -> AbstractContextManager[None]:
-            return self.memory.room(needed_bytes(files), checkpoint)
-
-        found = self.batch.diagnose(self.runtime.engine, index, checkpoint, room)
+        found = self.batch.diagnose(self.runtime.engine, index, checkpoint)
         answer = presenters.diagnosis(found, self.runtime.bundle, self.request_id)
         if self.as_fhir:
             codings = [fhir.naming_codings(each) for each in found.findings]

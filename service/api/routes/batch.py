@@ -17,7 +17,6 @@ from service.api.dependencies import (
     TheRuntime,
     TheSettings,
     TheUploadBudget,
-    TheWorkingMemory,
 )
 from service.api.disconnection import unless_disconnected
 from service.api.guards import cost, count_as, needs
@@ -52,7 +51,6 @@ async def diagnose_batch(
     settings: TheSettings,
     metrics: TheMetrics,
     budget: TheUploadBudget,
-    memory: TheWorkingMemory,
 ) -> Response:
     """Take in many recordings and answer each as `POST /diagnose` would answer it alone.
 
@@ -86,7 +84,7 @@ async def diagnose_batch(
         await count_as(request, cost(len(batch.recordings), len(form.question.queries)))
         scorer = BatchScorer(
             runtime, metrics, batch, deadline, settings.request_deadline_s,
-            state.request_id, state.turn, memory, as_fhir=as_fhir,
+            state.request_id, state.turn, as_fhir=as_fhir,
         )  # fmt: skip
         held.callback(_note, state.trace, scorer)
         run = _run(scorer, held.pop_all())

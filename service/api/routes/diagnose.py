@@ -20,7 +20,6 @@ from service.api.dependencies import (
     TheRuntime,
     TheSettings,
     TheUploadBudget,
-    TheWorkingMemory,
 )
 from service.api.disconnection import unless_disconnected
 from service.api.guards import cost, count_as, needs
@@ -67,7 +66,6 @@ async def diagnose(
     settings: TheSettings,
     metrics: TheMetrics,
     budget: TheUploadBudget,
-    memory: TheWorkingMemory,
 ) -> Response:
     """Take in one recording and rank the queries, or all registered conditions, by probability.
 
@@ -86,11 +84,10 @@ async def diagnose(
 
         def work(checkpoint: Checkpoint) -> _Answer:
             queued = Stage("queue", submitted, time.perf_counter())
-            with memory.room(needed_bytes(form.files), checkpoint):
-                return _answer(runtime, form, checkpoint, state.request_id, queued, as_fhir=as_fhir)
+            return _answer(runtime, form, checkpoint, state.request_id, queued, as_fhir=as_fhir)
 
         run = runtime.workers.run if texts <= _FEW_TEXTS else runtime.workers.run_patiently
-        running = run(work, deadline, state.turn)
+        running = run(work, deadline, state.turn, needed_bytes(form.files))
         answer = await unless_disconnected(request.receive, running)
         _count(metrics, answer)
         state.trace.note(

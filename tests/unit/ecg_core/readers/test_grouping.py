@@ -168,6 +168,12 @@ def test_readers_get_bare_names() -> None:
     assert [file.name for file in source.fetch()] == ["a.hea", "a.dat"]
 
 
+def test_the_size_of_a_recording_is_told_before_it_is_unpacked() -> None:
+    archive = make_zip({"a.csv": b"1,2\n" * 1_000_000})
+    packed, table = recordings_in([archive, UploadedFile("b.csv", b"I\n1")], ReadLimits(), BOUNDS)
+    assert (packed.size_bytes, table.size_bytes) == (4_000_000, 3)
+
+
 @given(st.lists(st.text(st.sampled_from("ab/.\\"), max_size=6).map(lambda t: t + ".hea")))
 def test_no_file_is_lost_or_given_twice(stems: list[str]) -> None:
     names = [name for stem in stems for name in (stem, stem[:-4] + ".dat", stem[:-4] + ".csv")]
@@ -184,6 +190,7 @@ class TestZip:
         assert [source.name for source in sources] == ["a/record.hea", "b/record.hea", "c.csv"]
         for source in sources[:2]:
             assert {file.name: file.content for file in source.fetch()} == pair
+            assert source.size_bytes == sum(map(len, pair.values()))
 
     def test_a_damaged_member_is_refused_by_itself(self) -> None:
         archive = make_zip({"a.csv": b"first", "b.csv": b"second"}, compression=ZIP_STORED)

@@ -9,7 +9,6 @@ import pytest
 
 from ecg_core.checkpoint import Checkpoint
 from ecg_core.errors import DeadlineExceeded
-from service.runtime.working_memory import WorkingMemory
 from tests.support.service import Gate
 from tests.support.thread_pool import Bench, bench, settled
 
@@ -229,23 +228,6 @@ async def test_the_turns_of_what_has_run_for_long_are_short() -> None:
         assert long.taken - before < 7 * asked
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-
-
-async def test_work_that_waits_for_what_another_holds_lets_it_go_on() -> None:
-    memory, gate = WorkingMemory(10), Gate()
-
-    def work(checkpoint: Checkpoint) -> None:
-        with memory.room(8, checkpoint):
-            gate.pass_through(checkpoint)
-
-    async with bench(running=1, waiting=5) as b:
-        first = b.start_in_steps(work, caller="one")
-        await settled(gate.reached.is_set)
-        others = [b.start_in_steps(work, caller=name) for name in ("another", "one", "third")]
-        await asyncio.sleep(0.3)
-        gate.open()
-        await asyncio.gather(first, *others)
-    assert memory.taken == 0
 
 
 async def test_shutting_down_waits_for_no_turn() -> None:

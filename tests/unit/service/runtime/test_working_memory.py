@@ -1,52 +1,88 @@
+"""Room in memory for what has begun; what waits for it holds nothing that others need."""
+
+import asyncio
 import threading
 import tracemalloc
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
+from ecg_core.checkpoint import Checkpoint
+from ecg_core.errors import DeadlineExceeded
 from ecg_core.leads import LEADS
 from ecg_core.readers import StatedFacts, UploadedFile, read_recording
-from service.runtime.working_memory import BYTES_A_BYTE, WorkingMemory, needed_bytes
+from service.runtime.working_memory import BYTES_A_BYTE, needed_bytes
 from tests.support.recordings import make_zip
+from tests.support.service import Gate
+from tests.support.thread_pool import bench, settled
 
 
-def no_check() -> None:
-    pass
+@pytest.mark.anyio
+async def test_one_piece_alone_always_runs_and_goes_on_after_standing_aside() -> None:
+    gate = Gate()
+    async with bench(waiting=5, room_bytes=10) as b:
+        large = b.start_in_steps(gate.pass_through, caller="large", needed_bytes=1000)
+        await settled(gate.reached.is_set)
+        assert b.pool.taken_bytes == 1000
+        assert await b.start(lambda: "needs none", caller="small") == "needs none"
+        gate.open()
+        await large
 
 
-def test_one_piece_alone_always_runs() -> None:
-    memory = WorkingMemory(10)
-    with memory.room(1000, no_check):
-        assert memory.taken == 1000
-    assert memory.taken == 0
-
-
-def test_no_more_goes_on_at_once_than_there_is_room_for() -> None:
-    memory = WorkingMemory(100)
+@pytest.mark.anyio
+async def test_no_more_goes_on_at_once_than_there_is_room_for() -> None:
     most, within = 0, threading.Barrier(2)
 
-    def work(count: int) -> None:
-        nonlocal most
-        with memory.room(count, no_check):
-            most = max(most, memory.taken)
-            if count == 50:
+    async with bench(running=4, waiting=100, room_bytes=100) as b:
+
+        def work(needed_bytes: int, checkpoint: Checkpoint) -> None:
+            nonlocal most
+            most = max(most, b.pool.taken_bytes)
+            if needed_bytes == 50:
                 within.wait(timeout=20)
+            checkpoint()
 
-    with ThreadPoolExecutor(6) as threads:
-        list(threads.map(work, [50, 50, 90, 30, 90, 30]))
+        await asyncio.gather(
+            *(
+                b.start_in_steps(partial(work, needed), 60, f"{number}", needed)
+                for number, needed in enumerate([50, 50, 90, 30, 90, 30] * 5)
+            )
+        )
+        await settled(lambda: b.pool.taken_bytes == 0)
     assert most == 100
-    assert memory.taken == 0
 
 
-def test_who_waits_for_room_stops_when_the_time_is_up() -> None:
-    memory = WorkingMemory(10)
+@pytest.mark.anyio
+async def test_who_waits_for_room_stops_when_the_time_is_up() -> None:
+    gate = Gate()
+    async with bench(running=2, waiting=5, room_bytes=10) as b:
+        first = b.start_in_steps(gate.pass_through, 60, "one", 8)
+        await settled(gate.reached.is_set)
+        with pytest.raises(DeadlineExceeded):
+            await b.start_in_steps(lambda _: None, 0.1, "another", 8)
+        gone = b.start_in_steps(lambda _: None, 60, "another", 8)
+        await settled(lambda: b.waiting.now == 1)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        gate.open()
+        await first
 
-    def late() -> None:
-        raise TimeoutError
 
-    with memory.room(8, no_check), pytest.raises(TimeoutError), memory.room(8, late):
-        pass
-    assert memory.taken == 0
+@pytest.mark.anyio
+async def test_any_number_that_wait_for_room_keep_nobody_else_from_a_place_or_thread() -> None:
+    gate = Gate()
+    async with bench(running=2, waiting=100, room_bytes=10) as b:
+        first = b.start_in_steps(gate.pass_through, 60, "one", 8)
+        await settled(gate.reached.is_set)
+        # More than there are threads.
+        large = [
+            b.start_in_steps(lambda checkpoint: checkpoint(), 60, f"{number % 5}", 8)
+            for number in range(40)
+        ]
+        await settled(lambda: b.waiting.now == 40)
+        assert await b.start_in_steps(lambda _: "small", 5, "another", 2) == "small"
+        gate.open()
+        await asyncio.gather(first, *large)
 
 
 def test_an_archive_needs_what_it_unpacks_to() -> None:
@@ -54,6 +90,9 @@ def test_an_archive_needs_what_it_unpacks_to() -> None:
     assert len(archive.content) < 100_000
     assert needed_bytes([archive]) == BYTES_A_BYTE * 4_000_000
     assert needed_bytes([UploadedFile("a.zip", b"rubbish")]) == BYTES_A_BYTE * 7
+    # Will be refused: its directory is not even read.
+    many = make_zip({f"{number}.csv": b"1,2\n" * 1000 for number in range(100)})
+    assert needed_bytes([many]) == BYTES_A_BYTE * len(many.content)
     assert needed_bytes([UploadedFile("a.csv", b"1,2\n"), UploadedFile("b.csv", b"3\n")]) == (
         BYTES_A_BYTE * 6
     )
