@@ -205,7 +205,7 @@ class Settings(AccessSettings):
 
     max_working_bytes: PositiveInt = 512 * _MEBIBYTE
     """Most bytes that reading and preparing recordings may take at once, fourteen for each byte of
-    their files. Beyond it diagnoses wait for each other, in their threads; one alone always runs.
+    their files. A diagnosis begins once there is room for it; one alone always has.
     A process needs the model's memory, this, `max_uploads_bytes` and the largest upload again."""
 
     upload_timeout_s: PositiveSeconds = 30.0

@@ -25,7 +25,6 @@ class ServiceState:
         access: Admits requests.
         audit: Where it is written down who asked.
         upload_budget: Bytes of all uploads.
-        working_memory: Room for what readers make of them.
         tracer: Begins spans.
         runtime: What answers requests; None before the lifespan has begun and after its end.
         draining: Whether it is about to stop.
