@@ -39,6 +39,14 @@ class WorkerPool:
 
     Callers take turns: many pieces of one that wait keep another waiting for one at most, and one
     that runs for long stands aside at its next step.
+
+    Args:
+        running: Pieces that work at once, beside those that have run for long.
+        waiting: Pieces that may wait.
+        running_level: How many have begun.
+        waiting_level: How many wait.
+        patient: Of those that must not be felt, so many run or stand in the queue.
+        room_bytes: What all that has begun may need in memory.
     """
 
     def __init__(

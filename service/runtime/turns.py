@@ -84,7 +84,7 @@ class Places:
         self._held = 0
         # Of these, by what has run for long, of each caller.
         self._held_by_long: Counter[str] = Counter()
-        # Whose turn is next comes first. Empty as long as a place is free.
+        # Of who waits, for a place or for room; whose turn is next comes first.
         self._lines: dict[str, _Line] = {}
         self._passed_over = 0
         self._closed = False
