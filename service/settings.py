@@ -205,7 +205,8 @@ class Settings(AccessSettings):
 
     max_working_bytes: PositiveInt = 512 * _MEBIBYTE
     """Most bytes that reading and preparing recordings may take at once, fourteen for each byte of
-    their files. A diagnosis begins once there is room for it; one alone always has.
+    their files. A diagnosis begins once there is room for it. One that needs more than seven
+    eighths of this counts as so much, so that it can begin, and usual ones beside it.
     A process needs the model's memory, this, `max_uploads_bytes` and the largest upload again."""
 
     upload_timeout_s: PositiveSeconds = 30.0

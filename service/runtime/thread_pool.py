@@ -92,7 +92,7 @@ class WorkerPool:
             )
 
     @property
-    def taken_bytes(self) -> int:
+    def taken_bytes(self) -> float:
         """Room that what has begun takes in memory."""
         return self._free.taken_bytes
 

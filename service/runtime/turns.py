@@ -28,6 +28,8 @@ _LONG_S = 0.25
 _LONG_TURN_S = 0.01
 # So many turns in a row what has run for long is passed over.
 _MOST_PASSED_OVER = 8
+# This part of the room one piece cannot take, however large it is: usual ones go on beside it.
+_LEFT_FOR_OTHERS = 1 / 8
 
 
 class _Begun(NamedTuple):
@@ -68,18 +70,20 @@ class Places:
     at once, for a step of it may take long, and it stands aside at the end of the step. So up to
     twice as many work at once, until then.
 
-    Nothing begins without room in memory for it, which it keeps until its end; a single piece
-    always has room. So nothing at a place, or with a thread, waits for room that another holds.
+    Nothing begins without room in memory for it, which it keeps until its end. So nothing at a
+    place, or with a thread, waits for room that another holds. What needs more than there is counts
+    as seven eighths of it: it can begin, and usual work beside it.
 
     Args:
         count: How many.
-        room_bytes: Of all that has begun together.
+        room_bytes: For all that has begun together.
     """
 
     def __init__(self, count: int, room_bytes: float = inf) -> None:
         self._lock = Lock()
         self._room_bytes = room_bytes
-        self._taken_bytes = 0
+        self._most_for_one_bytes = (1 - _LEFT_FOR_OTHERS) * room_bytes
+        self._taken_bytes = 0.0
         self._count = count
         self._held = 0
         # Of these, by what has run for long, of each caller.
@@ -90,8 +94,8 @@ class Places:
         self._closed = False
 
     @property
-    def taken_bytes(self) -> int:
-        """What has begun needs so much."""
+    def taken_bytes(self) -> float:
+        """Room that is taken."""
         return self._taken_bytes
 
     def would_wait(self, caller: str) -> bool:
@@ -143,7 +147,7 @@ class Places:
     def give_back(self, caller: str, needed_bytes: int = 0, *, has_run_long: bool = False) -> None:
         """Give a place, and the room, to whose turn it is after this caller's."""
         with self._lock:
-            self._taken_bytes -= needed_bytes
+            self._taken_bytes -= self._room(needed_bytes)
             self._count_out(caller, is_long=has_run_long)
         self._hand_out(caller)
 
@@ -162,11 +166,13 @@ class Places:
 
     def _is_free(self, caller: str, needed_bytes: int, *, for_long: bool = False) -> bool:
         """Whether there is a place for the caller. What has run for long takes none from others."""
-        together = self._taken_bytes + needed_bytes
-        if needed_bytes and self._taken_bytes and together > self._room_bytes:
+        if needed_bytes and self._taken_bytes + self._room(needed_bytes) > self._room_bytes:
             return False
         others = self._held_by_long.total() - self._held_by_long[caller]
         return self._held - (0 if for_long else others) < self._count
+
+    def _room(self, needed_bytes: int) -> float:
+        return min(needed_bytes, self._most_for_one_bytes)
 
     def _hand_out(self, caller: str) -> None:
         """Let all begin whose turn it is, this caller's last."""
@@ -193,7 +199,7 @@ class Places:
 
     def _count_in(self, caller: str, needed_bytes: int, *, is_long: bool) -> None:
         self._held += 1
-        self._taken_bytes += needed_bytes
+        self._taken_bytes += self._room(needed_bytes)
         if is_long:
             self._held_by_long[caller] += 1
         waits = any(line.has_run_long for line in self._lines.values())

@@ -18,15 +18,16 @@ from tests.support.thread_pool import bench, settled
 
 
 @pytest.mark.anyio
-async def test_one_piece_alone_always_runs_and_goes_on_after_standing_aside() -> None:
+async def test_what_needs_more_than_there_is_can_begin_and_usual_work_beside_it() -> None:
     gate = Gate()
-    async with bench(waiting=5, room_bytes=10) as b:
-        large = b.start_in_steps(gate.pass_through, caller="large", needed_bytes=1000)
+    async with bench(waiting=5, room_bytes=16) as b:
+        large = b.start_in_steps(gate.pass_through, 60, "large", 1000)
         await settled(gate.reached.is_set)
-        assert b.pool.taken_bytes == 1000
-        assert await b.start(lambda: "needs none", caller="small") == "needs none"
+        other = b.start_in_steps(lambda _: "large", 60, "another", 1000)
+        assert await b.start_in_steps(lambda _: "usual", 5, "usual", 2) == "usual"
+        assert not other.done()
         gate.open()
-        await large
+        await asyncio.gather(large, other)
 
 
 @pytest.mark.anyio
