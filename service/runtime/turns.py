@@ -3,8 +3,8 @@
 How long a piece of work takes is not known before. So what has run for long goes after all that has
 not, of other callers: what takes seconds hardly delays what takes milliseconds, and the other way
 round it costs little (foreground-background scheduling: L. Schrage, Management Science 13 (1967)
-466). Every so many turns the long one goes first, so that it ends some day beside callers without a
-pause.
+466). Beside callers without a pause it gets every other turn, so that it ends some day; a short
+one.
 """
 
 import asyncio
@@ -26,8 +26,6 @@ _TURNS_BY_THE_CLOCK = 3
 _LONG_S = 0.25
 # From then on its turns are as short as its steps nearly are: others wait for what is left of one.
 _LONG_TURN_S = 0.01
-# So many turns in a row what has run for long is passed over.
-_MOST_PASSED_OVER = 8
 # This part of the room one piece cannot take, however large it is: usual ones go on beside it.
 _LEFT_FOR_OTHERS = 1 / 8
 
@@ -90,7 +88,7 @@ class Places:
         self._held_by_long: Counter[str] = Counter()
         # Of who waits, for a place or for room; whose turn is next comes first.
         self._lines: dict[str, _Line] = {}
-        self._passed_over = 0
+        self._long_goes_next = False
         self._closed = False
 
     @property
@@ -203,7 +201,7 @@ class Places:
         if is_long:
             self._held_by_long[caller] += 1
         waits = any(line.has_run_long for line in self._lines.values())
-        self._passed_over = self._passed_over + 1 if waits and not is_long else 0
+        self._long_goes_next = waits and not is_long
 
     def _count_out(self, caller: str, *, is_long: bool) -> None:
         self._held -= 1
@@ -220,10 +218,8 @@ class Places:
                 continue
             if self._is_free(name, line.needed_bytes, for_long=is_long):
                 found[is_long] = name
-        long, short = found.get(True), found.get(False)
-        if long and self._passed_over >= _MOST_PASSED_OVER:
-            return long
-        return long if short is None else short
+        first = self._long_goes_next
+        return found.get(first, found.get(not first))
 
     def _go_last(self, caller: str) -> None:
         line = self._lines.pop(caller, None)
