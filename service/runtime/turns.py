@@ -26,7 +26,8 @@ _TURNS_BY_THE_CLOCK = 3
 _LONG_S = 0.25
 # From then on its turns are as short as its steps nearly are: others wait for what is left of one.
 _LONG_TURN_S = 0.01
-# This part of the room one piece cannot take, however large it is: usual ones go on beside it.
+# This part of the room one piece cannot take, however large it is: usual ones go on beside it. What
+# needs as much is no usual one, and counts as having run for long from its beginning.
 _LEFT_FOR_OTHERS = 1 / 8
 
 
@@ -37,6 +38,7 @@ class _Begun(NamedTuple):
 
 class _New(NamedTuple):
     turn: Future[None]
+    has_run_long: bool
     needed_bytes: int
 
 
@@ -49,8 +51,8 @@ class _Line:
 
     @property
     def has_run_long(self) -> bool:
-        """Whether what comes first in it has."""
-        return bool(self.begun) and self.begun[0].has_run_long
+        """Whether what comes first in it has, or will."""
+        return (self.begun or self.new)[0].has_run_long
 
     @property
     def needed_bytes(self) -> int:
@@ -103,18 +105,24 @@ class Places:
 
     async def take(self, caller: str, needed_bytes: int = 0) -> None:
         """Wait for the caller's turn, and for room."""
+        will_run_long = self.will_run_long(needed_bytes)
         with self._lock:
             if not self._would_wait(caller, needed_bytes):
-                self._count_in(caller, needed_bytes, is_long=False)
+                self._count_in(caller, needed_bytes, is_long=will_run_long)
                 return
             turn: Future[None] = Future()
-            self._lines.setdefault(caller, _Line()).new.append(_New(turn, needed_bytes))
+            new = _New(turn, will_run_long, needed_bytes)
+            self._lines.setdefault(caller, _Line()).new.append(new)
         try:
             await asyncio.wrap_future(turn)
         except asyncio.CancelledError:
             if not turn.cancel():
-                self.give_back(caller, needed_bytes)
+                self.give_back(caller, needed_bytes, has_run_long=will_run_long)
             raise
+
+    def will_run_long(self, needed_bytes: int) -> bool:
+        """Whether a piece of work counts as having run for long from its beginning."""
+        return needed_bytes > _LEFT_FOR_OTHERS * self._room_bytes
 
     def others_wait(self, caller: str, *, has_run_long: bool) -> bool:
         """Whether anybody but this caller waits, or works beside, whom its work goes after."""
@@ -160,7 +168,8 @@ class Places:
 
     def _would_wait(self, caller: str, needed_bytes: int) -> bool:
         # A place that is free for this caller is not for anybody who waits.
-        return caller in self._lines or not self._is_free(caller, needed_bytes)
+        is_long = self.will_run_long(needed_bytes)
+        return caller in self._lines or not self._is_free(caller, needed_bytes, for_long=is_long)
 
     def _is_free(self, caller: str, needed_bytes: int, *, for_long: bool = False) -> bool:
         """Whether there is a place for the caller. What has run for long takes none from others."""
@@ -240,7 +249,7 @@ class Turn:
         self._since = time.monotonic()
         self._worked_before_s: float | None = None
         self._before_s = 0.0
-        self._counts_as_long = False
+        self._counts_as_long = places.will_run_long(needed_bytes)
 
     @property
     def ran_s(self) -> float:

@@ -31,6 +31,22 @@ async def test_what_needs_more_than_there_is_can_begin_and_usual_work_beside_it(
 
 
 @pytest.mark.anyio
+async def test_what_needs_much_lets_usual_work_begin_beside_it_from_its_beginning() -> None:
+    in_step, end_of_step = threading.Event(), threading.Event()
+
+    def large(_: Checkpoint) -> None:
+        in_step.set()
+        end_of_step.wait(10)
+
+    async with bench(waiting=5, room_bytes=16) as b:
+        running = b.start_in_steps(large, 60, "large", 8)
+        await settled(in_step.is_set)
+        assert await b.start_in_steps(lambda _: "usual", 5, "usual", 2) == "usual"
+        end_of_step.set()
+        await running
+
+
+@pytest.mark.anyio
 async def test_no_more_goes_on_at_once_than_there_is_room_for() -> None:
     most, within = 0, threading.Barrier(2)
 
