@@ -175,8 +175,9 @@ class Places:
         """Whether there is a place for the caller. What has run for long takes none from others."""
         if needed_bytes and self._taken_bytes + self._room(needed_bytes) > self._room_bytes:
             return False
-        others = self._held_by_long.total() - self._held_by_long[caller]
-        return self._held - (0 if for_long else others) < self._count
+        others = 0 if for_long else self._held_by_long.total() - self._held_by_long[caller]
+        # Twice as many at most: what becomes long beside a long one may find no thread to wait in.
+        return self._held - others < self._count and self._held < 2 * self._count
 
     def _room(self, needed_bytes: int) -> float:
         return min(needed_bytes, self._most_for_one_bytes)

@@ -171,6 +171,30 @@ async def test_what_has_not_run_for_long_begins_at_once_beside_a_step_that_takes
         await settled(lambda: b.running.now == 0)
 
 
+async def test_however_many_become_long_at_most_twice_as_many_work_as_there_are_places() -> None:
+    # More than may stand aside.
+    gates = [Gate() for _ in range(12)]
+
+    def becomes_long(gate: Gate, checkpoint: Checkpoint) -> None:
+        burn(0.3)
+        checkpoint()
+        gate.pass_through()
+
+    async with bench(running=1, waiting=20) as b:
+        started = [
+            b.start_in_steps(partial(becomes_long, gate), 60, f"{number}")
+            for number, gate in enumerate(gates)
+        ]
+        await settled(lambda: sum(gate.reached.is_set() for gate in gates) >= 2)
+        await asyncio.sleep(1.0)
+        assert sum(gate.reached.is_set() for gate in gates) == 2
+        # Else one would hold a place without a thread.
+        assert (b.running.now, b.waiting.now) == (10, 2)
+        for gate in gates:
+            gate.open()
+        await asyncio.gather(*started)
+
+
 async def test_what_has_run_for_long_ends_before_its_caller_begins_anything_new() -> None:
     gate = Gate()
 
