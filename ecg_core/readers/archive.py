@@ -137,10 +137,15 @@ class Archive:
         return UploadedFile(PurePosixPath(member.filename).name, content)
 
 
+def is_archive(file: UploadedFile) -> bool:
+    """Whether a file bears the name of a zip."""
+    return file.suffix == ARCHIVE_SUFFIX
+
+
 def unpacked_bytes(file: UploadedFile) -> int:
     """Bytes of a file, or of what an archive of one recording says that it holds."""
     # Of one with more members not even the directory is read: it will be refused.
-    if file.suffix == ARCHIVE_SUFFIX and not _surely_has_more(file, MAX_MEMBERS):
+    if is_archive(file) and not _surely_has_more(file, MAX_MEMBERS):
         with suppress(*_FOREIGN_ERRORS):
             return sum(each.file_size for each in ZipFile(BytesIO(file.content)).infolist())
     return len(file.content)

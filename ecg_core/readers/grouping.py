@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
 
-from ecg_core.readers.archive import ARCHIVE_SUFFIX, Archive, ArchiveBounds, unpacked_bytes
+from ecg_core.readers.archive import Archive, ArchiveBounds, is_archive, unpacked_bytes
 from ecg_core.readers.base import ReadLimits, UploadedFile
 from ecg_core.readers.companions import is_companion
 from ecg_core.readers.registry import READERS
@@ -44,7 +44,7 @@ def recordings_in(
     Raises:
         RecordingTooLarge, UnreadableRecording: The one zip is refused as a whole.
     """
-    if len(files) == 1 and files[0].suffix == ARCHIVE_SUFFIX:
+    if len(files) == 1 and is_archive(files[0]):
         archive = Archive(files[0], limits, bounds)
         return _sources(archive.names, archive.read, archive.beginning, archive.size_bytes)
     files = [file for file in files if not is_companion(file.name)] or files

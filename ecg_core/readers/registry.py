@@ -14,7 +14,7 @@ from ecg_core.errors import (
     UnreadableRecording,
     UnsupportedFormat,
 )
-from ecg_core.readers.archive import ARCHIVE_SUFFIX, unpack
+from ecg_core.readers.archive import ARCHIVE_SUFFIX, is_archive, unpack
 from ecg_core.readers.base import ReadLimits, RecordingReader, StatedFacts, UploadedFile
 from ecg_core.readers.companions import is_companion
 from ecg_core.readers.dicom.reader import DicomReader
@@ -69,8 +69,8 @@ def read_recording(
     """
     files = [file for file in files if not is_companion(file.name)] or files
     _check_files(files, limits)
-    is_zip = len(files) == 1 and files[0].suffix == ARCHIVE_SUFFIX
-    if any(file.suffix == ARCHIVE_SUFFIX for file in files):
+    is_zip = len(files) == 1 and is_archive(files[0])
+    if any(map(is_archive, files)):
         if len(files) > 1:
             raise _several()
         files = unpack(files[0], limits, is_readable)
@@ -83,7 +83,7 @@ def is_readable(file: UploadedFile) -> bool:
 
 
 def _check_files(files: Sequence[UploadedFile], limits: ReadLimits) -> None:
-    if not all(file.suffix == ARCHIVE_SUFFIX or is_readable(file) for file in files):
+    if not all(is_archive(file) or is_readable(file) for file in files):
         by_bytes = [reader.title for reader in READERS if not reader.suffixes]
         detail = (
             f"files of this kind are not read; supported: {', '.join(sorted(SUPPORTED_SUFFIXES))}"

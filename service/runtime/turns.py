@@ -171,7 +171,7 @@ class Places:
         is_long = self.will_run_long(needed_bytes)
         return caller in self._lines or not self._is_free(caller, needed_bytes, for_long=is_long)
 
-    def _is_free(self, caller: str, needed_bytes: int, *, for_long: bool = False) -> bool:
+    def _is_free(self, caller: str, needed_bytes: int, *, for_long: bool) -> bool:
         """Whether there is a place for the caller. What has run for long takes none from others."""
         if needed_bytes and self._taken_bytes + self._room(needed_bytes) > self._room_bytes:
             return False

@@ -1,19 +1,23 @@
 """One caller's expensive questions: they end with the deadline, are counted, and leave room."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
 import pytest
 
+from ecg_core.readers import UploadedFile
 from service.access.keys import Scope
 from service.api.guards import cost
+from service.api.routes import diagnose
 from service.engine.deadline import Deadline
+from service.runtime.working_memory import needed_bytes
 from tests.support.answers import problem
 from tests.support.clients import ClientMaker, load_with_gate
 from tests.support.keys import bearer, make_keys
-from tests.support.recordings import make_wfdb
+from tests.support.recordings import make_wfdb, make_wfdb_zip
 from tests.support.service import Gate, as_upload, make_resolver
 
 # 700 texts that no catalogue lists, each of which denies something.
@@ -121,3 +125,19 @@ def test_one_key_cannot_take_every_place(make_client: ClientMaker, tmp_path: Pat
         assert [each.result() for each in held] == [200, 200]
     assert ask(greedy) == 200
     assert running.of(greedy.id) == 0
+
+
+def test_the_directory_of_an_archive_is_read_in_a_worker_not_by_the_event_loop(
+    make_client: ClientMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def noting(files: Sequence[UploadedFile]) -> int:
+        threads.append(threading.current_thread().name)
+        return needed_bytes(files)
+
+    monkeypatch.setattr(diagnose, "needed_bytes", noting)
+    sent = as_upload([make_wfdb_zip()])
+    response = make_client().post("/diagnose", files=sent, data={"queries": "LBBB"})
+    assert response.status_code == 200
+    assert [name.partition("_")[0] for name in threads] == ["diagnosis"]

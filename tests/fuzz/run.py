@@ -44,8 +44,8 @@ MAX_PROCESSOR_S = 1.0
 MAX_GROWTH_MB = 256
 MAX_MEMORY_MB = 2048
 MAX_INPUT_BYTES = 16_384
-# Some targets make it grow by 8 KB an input, of which the process that reads them keeps nothing:
-# then it begins anew, with the inputs that it has found to reach new code.
+# Some targets make it grow by 6 to 10 KB an input, of which the reader itself keeps nothing: after
+# so long it begins anew, with the inputs that it has found to reach new code.
 _ROUND_S = 60
 _FINAL = re.compile(r"stat::number_of_executed_units:\s+(\d+)|stat::peak_rss_mb:\s+(\d+)")
 

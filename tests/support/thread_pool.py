@@ -30,9 +30,13 @@ class Bench:
         self.pool = WorkerPool(running, waiting, self.running, self.waiting, patient, room_bytes)
 
     def start(
-        self, work: Callable[[], object], seconds: float = 5.0, caller: str = ""
+        self,
+        work: Callable[[], object],
+        seconds: float = 5.0,
+        caller: str = "",
+        needed_bytes: int = 0,
     ) -> "asyncio.Task[object]":
-        return self.start_in_steps(lambda _: work(), seconds, caller)
+        return self.start_in_steps(lambda _: work(), seconds, caller, needed_bytes)
 
     def start_in_steps(
         self,
@@ -49,10 +53,12 @@ class Bench:
         running = self.pool.run_patiently(lambda _: work(), Deadline(seconds), caller)
         return asyncio.create_task(running)
 
-    async def occupied(self) -> "tuple[Gate, asyncio.Task[object]]":
-        """A thread that is held until the gate is opened, and what holds it."""
+    async def occupied(
+        self, caller: str = "", needed_bytes: int = 0
+    ) -> "tuple[Gate, asyncio.Task[object]]":
+        """A thread that is held until the gate is opened, and what holds it: one long step."""
         gate = Gate()
-        work = self.start(gate.pass_through)
+        work = self.start(gate.pass_through, 60, caller, needed_bytes)
         await settled(gate.reached.is_set)
         return gate, work
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 import api_schemas as wire
 from api_schemas.fhir import FHIR_MEDIA_TYPE
 from ecg_core.checkpoint import Checkpoint
+from ecg_core.readers import is_archive
 from service.access.keys import Scope
 from service.api.answers import fhir
 from service.api.answers.accepting import wants_fhir
@@ -86,9 +87,17 @@ async def diagnose(
             queued = Stage("queue", submitted, time.perf_counter())
             return _answer(runtime, form, checkpoint, state.request_id, queued, as_fhir=as_fhir)
 
-        run = runtime.workers.run if texts <= _FEW_TEXTS else runtime.workers.run_patiently
-        running = run(work, deadline, state.turn, needed_bytes(form.files))
-        answer = await unless_disconnected(request.receive, running)
+        async def answered() -> _Answer:
+            run = runtime.workers.run if texts <= _FEW_TEXTS else runtime.workers.run_patiently
+            if any(map(is_archive, form.files)):
+                # In a worker: a directory may be made to take long to read.
+                until = Deadline(deadline.remaining_s)
+                needed = await run(lambda _: needed_bytes(form.files), until, state.turn)
+            else:
+                needed = needed_bytes(form.files)
+            return await run(work, deadline, state.turn, needed)
+
+        answer = await unless_disconnected(request.receive, answered())
         _count(metrics, answer)
         state.trace.note(
             {

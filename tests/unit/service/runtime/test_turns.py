@@ -147,18 +147,17 @@ async def test_what_has_run_for_long_waits_for_the_end_of_what_has_not() -> None
 
 
 async def test_what_has_not_run_for_long_begins_at_once_beside_a_step_that_takes_long() -> None:
-    in_step, end_of_step = threading.Event(), threading.Event()
+    step = Gate()
 
     def long(checkpoint: Checkpoint) -> str:
         Steps(0.3)(checkpoint)
-        in_step.set()
-        end_of_step.wait(10)
+        step.pass_through()
         checkpoint()
         return "long"
 
     async with bench(running=1, waiting=5) as b:
         running = b.start_in_steps(long, 60, caller="long")
-        await settled(in_step.is_set)
+        await settled(step.reached.is_set)
         gate, first = await b.occupied()
         second = b.start(lambda: "second", caller="another")
         # One beside it, not any number.
@@ -166,7 +165,7 @@ async def test_what_has_not_run_for_long_begins_at_once_beside_a_step_that_takes
         gate.open()
         await first
         assert await second == "second"
-        end_of_step.set()
+        step.open()
         assert await running == "long"
         await settled(lambda: b.running.now == 0)
 

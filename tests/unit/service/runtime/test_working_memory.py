@@ -23,8 +23,8 @@ async def test_what_needs_more_than_there_is_can_begin_and_usual_work_beside_it(
     async with bench(waiting=5, room_bytes=16) as b:
         large = b.start_in_steps(gate.pass_through, 60, "large", 1000)
         await settled(gate.reached.is_set)
-        other = b.start_in_steps(lambda _: "large", 60, "another", 1000)
-        assert await b.start_in_steps(lambda _: "usual", 5, "usual", 2) == "usual"
+        other = b.start(lambda: "large", 60, "another", 1000)
+        assert await b.start(lambda: "usual", 5, "usual", 2) == "usual"
         assert not other.done()
         gate.open()
         await asyncio.gather(large, other)
@@ -32,18 +32,11 @@ async def test_what_needs_more_than_there_is_can_begin_and_usual_work_beside_it(
 
 @pytest.mark.anyio
 async def test_what_needs_much_lets_usual_work_begin_beside_it_from_its_beginning() -> None:
-    in_step, end_of_step = threading.Event(), threading.Event()
-
-    def large(_: Checkpoint) -> None:
-        in_step.set()
-        end_of_step.wait(10)
-
     async with bench(waiting=5, room_bytes=16) as b:
-        running = b.start_in_steps(large, 60, "large", 8)
-        await settled(in_step.is_set)
-        assert await b.start_in_steps(lambda _: "usual", 5, "usual", 2) == "usual"
-        end_of_step.set()
-        await running
+        gate, large = await b.occupied("large", 8)
+        assert await b.start(lambda: "usual", 5, "usual", 2) == "usual"
+        gate.open()
+        await large
 
 
 @pytest.mark.anyio
@@ -71,13 +64,11 @@ async def test_no_more_goes_on_at_once_than_there_is_room_for() -> None:
 
 @pytest.mark.anyio
 async def test_who_waits_for_room_stops_when_the_time_is_up() -> None:
-    gate = Gate()
     async with bench(running=2, waiting=5, room_bytes=10) as b:
-        first = b.start_in_steps(gate.pass_through, 60, "one", 8)
-        await settled(gate.reached.is_set)
+        gate, first = await b.occupied("one", 8)
         with pytest.raises(DeadlineExceeded):
-            await b.start_in_steps(lambda _: None, 0.1, "another", 8)
-        gone = b.start_in_steps(lambda _: None, 60, "another", 8)
+            await b.start(lambda: None, 0.1, "another", 8)
+        gone = b.start(lambda: None, 60, "another", 8)
         await settled(lambda: b.waiting.now == 1)
         gone.cancel()
         await asyncio.gather(gone, return_exceptions=True)
@@ -87,17 +78,15 @@ async def test_who_waits_for_room_stops_when_the_time_is_up() -> None:
 
 @pytest.mark.anyio
 async def test_any_number_that_wait_for_room_keep_nobody_else_from_a_place_or_thread() -> None:
-    gate = Gate()
     async with bench(running=2, waiting=100, room_bytes=10) as b:
-        first = b.start_in_steps(gate.pass_through, 60, "one", 8)
-        await settled(gate.reached.is_set)
+        gate, first = await b.occupied("one", 8)
         # More than there are threads.
         large = [
             b.start_in_steps(lambda checkpoint: checkpoint(), 60, f"{number % 5}", 8)
             for number in range(40)
         ]
         await settled(lambda: b.waiting.now == 40)
-        assert await b.start_in_steps(lambda _: "small", 5, "another", 2) == "small"
+        assert await b.start(lambda: "small", 5, "another", 2) == "small"
         gate.open()
         await asyncio.gather(first, *large)
 
