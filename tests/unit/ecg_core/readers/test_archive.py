@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ecg_core.errors import FaultCode, InputError, RecordingTooLarge
 from ecg_core.leads import LEADS
-from ecg_core.readers import ReadLimits, UploadedFile, read_recording
+from ecg_core.readers import ReadLimits, UploadedFile, read_recording, unpacked_bytes
 from tests.support.recordings import make_recording, make_wfdb, make_wfdb_zip, make_zip
 from tests.support.refusals import Refusal
 
@@ -37,6 +37,17 @@ def with_directory_field(archive: UploadedFile, offset: int, value: bytes) -> Up
     place = content.index(b"PK\x01\x02") + offset
     content[place : place + len(value)] = value
     return UploadedFile(archive.name, bytes(content))
+
+
+def with_extra_fields(members: dict[str, bytes], extra_bytes: int) -> UploadedFile:
+    """A zip whose entries have so many bytes of empty fields each."""
+    content = BytesIO()
+    with ZipFile(content, "w") as archive:
+        for name, member in members.items():
+            info = ZipInfo(name)
+            info.extra = b"\x00\x99\x00\x00" * (extra_bytes // 4)
+            archive.writestr(info, member)
+    return UploadedFile("a.zip", content.getvalue())
 
 
 class TestRead:
@@ -134,6 +145,23 @@ class TestSize:
             "<4s4H2IH", b"PK\x05\x06", 0, 0, count, count, len(directory), len(body), 0
         )
         refused([UploadedFile("a.zip", body + directory + end)], REFUSED)
+
+    def test_a_directory_of_extra_fields_is_refused_before_it_is_read(
+        self, refused: Refusal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def read(*_: object) -> None:
+            raise AssertionError("zipfile takes a second for 20 such entries, and more for more")
+
+        archive = with_extra_fields(pair() | {f"{n}.hea": b"" for n in range(18)}, 65_532)
+        monkeypatch.setattr(ZipFile, "infolist", read)
+        error = refused([archive], REFUSED)
+        assert "directory" in error.faults[0].detail
+        assert unpacked_bytes(archive) == len(archive.content)
+
+    @pytest.mark.parametrize(("beside", "extra_bytes"), [(18, 200), (1, 65_532)])
+    def test_extra_fields_that_are_soon_read_are(self, beside: int, extra_bytes: int) -> None:
+        members = pair() | {f"{n}/.DS_Store": b"" for n in range(beside)}
+        assert read_recording([with_extra_fields(members, extra_bytes)]).leads == LEADS
 
     def test_bomb_is_refused_by_its_declared_size(self, refused: Refusal) -> None:
         bomb = make_zip({"record.hea": b"x", "record.dat": bytes(30_000_000)})
